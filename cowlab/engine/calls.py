@@ -1,0 +1,205 @@
+"""The system calls on a mapping's pages: what is shared by `Mapping` and `Process`, with checks already done."""
+
+from __future__ import annotations
+
+import errno
+import functools
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+import numpy as np
+
+from ..units import format_pages
+from . import access as access_rules
+from . import ranges
+from .address_space import Area, NoFreeFrame
+from .chunks import Words
+from .errors import OutOfMemory, SegmentationFault
+from .page import Faults, Page, Tally
+from .ranges import Selection
+
+if TYPE_CHECKING:
+    from .mapping import Mapping
+    from .process import Process
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_KINDS = ("zero_map", "zero_fill", "copy", "reuse", "file_map")
+
+
+
+
+def system_call(call: Callable[P, R]) -> Callable[P, R]:
+    """Mark a method as a system call: the process must be alive; afterwards the machine checks itself and tells."""
+
+    @functools.wraps(call)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        process: Process = args[0].process  # type: ignore[attr-defined]
+        process.require_alive()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            process.machine.changed()
+
+    return wrapper
+
+
+def access(
+    mapping: Mapping, targets: Words | list[tuple[Area, Selection]], write: bool, value: int | None
+) -> Faults:
+    """Read or write checked pages; the faults. What was touched before RAM ended stays and is counted."""
+    tally = Tally()
+    pairs: Iterable[tuple[Area, Selection]]
+    if isinstance(targets, np.ndarray):
+        pairs = access_rules.by_area(mapping, targets) if len(targets) else ()
+        span = (int(targets.min()), int(targets.max()) + 1) if len(targets) else (0, 0)
+    else:
+        pairs = targets
+        span = (targets[0][1].start, targets[-1][1].stop) if targets else (0, 0)
+    try:
+        for area, selection in pairs:
+            access_rules.touch(mapping, area, selection, write, value, tally)
+    except NoFreeFrame:
+        raise OutOfMemory(errno.ENOMEM, _no_frame(mapping, write)) from None
+    finally:
+        count(mapping, tally, span)
+    return tally.faults()
+
+
+def count(mapping: Mapping, tally: Tally, span: tuple[int, int]) -> None:
+    """Add what a call did to the counters of its process and its machine, and to the log."""
+    process, machine = mapping.process, mapping.process.machine
+    process.minor_faults += tally.minor
+    process.major_faults += tally.major
+    process.copies += tally.copy
+    process.reuses += tally.reuse
+    machine.count_faults(tally)
+    for kind in _KINDS:
+        n = getattr(tally, kind)
+        if n:
+            machine.record(kind, process.name, mapping.name, span, n)
+
+
+def _no_frame(mapping: Mapping, write: bool) -> str:
+    frames = mapping.frames
+    return (
+        f"{mapping.process.name!r} {'wrote to' if write else 'read'} {mapping.name!r} and the page needs a frame, but all "
+        f"{format_pages(frames.total)} of RAM are in use ({format_pages(frames.used)} data, "
+        f"{format_pages(frames.tables)} page tables). Pages touched before stay; free some memory, or take a machine "
+        f"with more RAM"
+    )
+
+
+def munmap(mapping: Mapping, start: int, stop: int) -> None:
+    """Unmap pages [start, stop) as far as they are mapped (mm/vma.c, do_vmi_munmap)."""
+    stop = min(stop, mapping.pages)
+    before = mapping.areas.pages
+    if start >= stop or not mapping.areas.any_in(start, stop):
+        return
+    promised = mapping.areas.promised
+    unmap_pages(mapping, start, stop)
+    mapping.areas.remove(start, stop)
+    mapping.space.drop_tables(mapping, start, stop)
+    mapping.process.machine.account.committed -= promised - mapping.areas.promised
+    if not len(mapping.areas):
+        release_backing(mapping)
+    _record(mapping, "munmap", start, stop, before - mapping.areas.pages)
+
+
+def release_backing(mapping: Mapping) -> None:
+    """The mapping is gone: shared memory goes with its last mapping, a file stays in the cache."""
+    backing = mapping.backing
+    if backing is None:
+        return
+    backing.mappings -= 1
+    if not backing.mappings and backing.name is None:
+        backing.release()
+        mapping.process.machine.account.committed -= backing.promised
+
+
+def unmap_pages(mapping: Mapping, start: int, stop: int) -> None:
+    """Clear the entries of [start, stop), by the rule `on_unmap`."""
+    if not mapping.page_by_page:
+        ranges.unmap(mapping, start, stop)
+        return
+    for area in mapping.areas.within(start, stop):
+        for number in range(max(area.start, start), min(area.stop, stop)):
+            mapping.rules.on_unmap(Page(mapping, area, number, Tally()))
+
+
+def dontneed(mapping: Mapping, start: int, stop: int) -> None:
+    """MADV_DONTNEED of [start, stop): each area drops its pages (mm/madvise.c, madvise_dontneed_single_vma)."""
+    dropped = 0
+    for area in mapping.areas.within(start, stop):
+        first, last = max(area.start, start), min(area.stop, stop)
+        unmap_pages(mapping, first, last)
+        mapping.space.drop_covered_leaves(mapping, first, last)
+        dropped += last - first
+    if dropped:
+        _record(mapping, "dontneed", start, min(stop, mapping.pages), dropped)
+    if dropped < stop - start:
+        raise SegmentationFault(errno.ENOMEM, _hole(mapping, start, stop, "every mapped page of it was dropped"))
+
+
+def protect(mapping: Mapping, prot: str, start: int, stop: int) -> None:
+    """mprotect [start, stop) up to the first hole (mm/mprotect.c, mprotect_fixup)."""
+    end = mapping.areas.first_hole(start, stop)
+    _promise_writes(mapping, prot, start, end)
+    position, changed = start, 0
+    while position < end:
+        area = mapping.areas.at(position)
+        assert area
+        last = min(area.stop, end)
+        if area.prot != prot:
+            mapping.areas.split(position)
+            mapping.areas.split(last)
+            area = mapping.areas.at(position)
+            assert area
+            _change(mapping, area, prot)
+            changed += last - position
+        position = last
+    if changed:
+        _record(mapping, "protect", start, end, changed)
+    if end < stop:
+        raise SegmentationFault(errno.ENOMEM, _hole(mapping, start, stop, "the pages before the hole were changed"))
+
+
+def _promise_writes(mapping: Mapping, prot: str, start: int, stop: int) -> None:
+    """Ask for what becomes writable, whole before anything changes."""
+    if prot != "rw" or not mapping.process.may_promise(mapping.kind):
+        return
+    asked = [
+        min(area.stop, stop) - max(area.start, start)
+        for area in mapping.areas.within(start, stop)
+        if area.prot != prot and not area.promised
+    ]
+    mapping.process.promise(asked, f"protect of {mapping.name!r}", mapping.name)
+
+
+def _change(mapping: Mapping, area: Area, prot: str) -> None:
+    """Give a whole area another protection; its promise, its entries and its neighbours follow."""
+    area.prot = prot
+    if prot == "rw":
+        area.promised = area.promised or mapping.process.may_promise(mapping.kind)
+    elif area.promised and area.family is None and mapping.backing is None:
+        area.promised = False  # never written: the promise is given back
+        mapping.process.machine.account.committed -= len(area)
+    if mapping.page_by_page:
+        for number in range(area.start, area.stop):
+            mapping.rules.on_protect(Page(mapping, area, number, Tally()))
+    else:
+        ranges.protect(mapping, area.start, area.stop, prot == "rw")
+    mapping.areas.join(area)
+
+
+def _hole(mapping: Mapping, start: int, stop: int, effect: str) -> str:
+    hole = mapping.areas.first_hole(start, stop)
+    return (
+        f"pages [{start}, {stop}) of {mapping.name!r} in {mapping.process.name!r} have a hole at page {hole}; "
+        f"{effect}. Name only pages that are mapped"
+    )
+
+
+def _record(mapping: Mapping, kind: str, start: int, stop: int, n: int) -> None:
+    mapping.process.machine.record(kind, mapping.process.name, mapping.name, (start, stop), n)

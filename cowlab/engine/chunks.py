@@ -1,0 +1,188 @@
+"""Tables of 64-bit words in chunks of 512: how the model holds millions of pages in kilobytes.
+
+512 words are what one leaf page table holds (2 MiB of memory). Most chunks are *uniform*: their words are one
+arithmetic progression, `first + step * i`, and two numbers stand for all 512 (frames that follow each other, map
+counts that are equal). A chunk whose words differ is *dense*: a row of a pool that all tables of a machine share.
+A chunk turns dense when it must, and is uniform again when it is filled as a whole.
+
+docs/design.md tells why, with the measurements.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+CHUNK = 512
+SHIFT = 9  # i >> SHIFT is the chunk of word i
+MASK = CHUNK - 1
+
+Words = NDArray[np.int64]
+Where = slice | NDArray[np.int64]
+"""Chunk numbers: an array, or a slice where they follow each other (numpy is then ten times faster)."""
+
+_OFFSETS = np.arange(CHUNK, dtype=np.int64)
+
+
+def compact(numbers: Words) -> Where:
+    """`numbers` as a slice if each follows the one before it, else unchanged."""
+    n = len(numbers)
+    if n and numbers[-1] - numbers[0] == n - 1 and (n < 3 or bool((numbers[1:] - numbers[:-1] == 1).all())):
+        return slice(int(numbers[0]), int(numbers[0]) + n)
+    return numbers
+
+
+class Pool:
+    """Rows of 512 words, shared by the dense chunks of all tables of a machine. Row 0 is never used."""
+
+    def __init__(self) -> None:
+        self.words: Words = np.zeros((8, CHUNK), np.int64)
+        self.flat: Words = self.words.reshape(-1)
+        self._top = 1
+        self._spare: list[int] = []
+
+    def take(self, n: int) -> Words:
+        """`n` row numbers. May move `words` and `flat`: fetch those afterwards."""
+        keep = max(0, len(self._spare) - n)
+        rows, self._spare = self._spare[keep:], self._spare[:keep]
+        top = self._top + n - len(rows)
+        rows.extend(range(self._top, top))
+        self._top = top
+        if top > len(self.words):
+            self._grow(top)
+        return np.array(rows, np.int64)
+
+    def give(self, rows: Words) -> None:
+        self._spare.extend(rows.tolist())
+
+    def _grow(self, rows: int) -> None:
+        larger = np.empty((max(rows, len(self.words) * 2), CHUNK), np.int64)
+        larger[: len(self.words)] = self.words
+        self.words, self.flat = larger, larger.reshape(-1)
+
+    @property
+    def rows_in_use(self) -> int:
+        return self._top - 1 - len(self._spare)
+
+
+class Table:
+    """A table of words in chunks. All words of a new table are 0."""
+
+    __slots__ = ("first", "head", "pool", "row", "step")
+
+    def __init__(self, pool: Pool, chunks: int, head: Words | None = None) -> None:
+        self.pool = pool
+        self.head: Words = np.zeros((3, chunks), np.int64) if head is None else head
+        self.first, self.step, self.row = self.head
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def reserve(self, chunks: int) -> None:
+        """Make room for at least `chunks` chunks."""
+        if chunks > len(self):
+            head = np.zeros((3, max(chunks, 2 * len(self))), np.int64)
+            head[:, : len(self)] = self.head
+            self.head = head
+            self.first, self.step, self.row = head
+
+    def take_words(self, other: Table) -> None:
+        """Have the words of `other`, a table of the same size, in a table that is new."""
+        self.head[:] = other.head
+        dense = np.flatnonzero(self.row)
+        if len(dense):
+            rows = self.pool.take(len(dense))
+            self.pool.words[rows] = self.pool.words[self.row[dense]]
+            self.row[dense] = rows
+
+    def clear_bits(self, bits: int) -> None:
+        """Clear `bits` in all words, where they are bits of `first` alone."""
+        self.first &= ~bits
+        rows = self.row[self.row > 0]
+        if len(rows):
+            self.pool.words[rows] &= ~bits
+
+    # One word ---------------------------------------------------------------------------------------------------
+
+    def at(self, i: int) -> int:
+        """Word `i`."""
+        row = self.row.item(i >> SHIFT)
+        if row:
+            return self.pool.words.item(row, i & MASK)
+        return self.first.item(i >> SHIFT) + self.step.item(i >> SHIFT) * (i & MASK)
+
+    def put(self, i: int, word: int) -> None:
+        """Set word `i`; its chunk turns dense."""
+        row = self.row.item(i >> SHIFT)
+        if not row:
+            self._densify(np.array([i >> SHIFT]))
+            row = self.row.item(i >> SHIFT)
+        self.pool.words[row, i & MASK] = word
+
+    # Many words -------------------------------------------------------------------------------------------------
+
+    def get(self, index: Words) -> Words:
+        """The words at `index`, any numbers in any order. Changes nothing."""
+        chunk, offset = index >> SHIFT, index & MASK
+        row = self.row[chunk]
+        if row.all():
+            return self.pool.flat[(row << SHIFT) + offset]
+        words: Words = self.first[chunk] + self.step[chunk] * offset
+        dense = np.flatnonzero(row)
+        if len(dense):
+            words[dense] = self.pool.flat[(row[dense] << SHIFT) + offset[dense]]
+        return words
+
+    def slots(self, index: Words) -> Words:
+        """Where the words at `index` stand in `pool.flat`; their chunks turn dense.
+
+        Fetch `pool.flat` after the last call of `slots` for one step: turning dense may move it.
+        """
+        chunk = index >> SHIFT
+        row = self.row[chunk]
+        if not row.all():
+            low = int(chunk.min())
+            sparse = np.zeros(int(chunk.max()) - low + 1, np.bool_)
+            sparse[chunk[row == 0] - low] = True
+            self._densify(np.flatnonzero(sparse) + low)
+            row = self.row[chunk]
+        return (row << SHIFT) + (index & MASK)
+
+    def set(self, index: Words, words: Words | int) -> None:
+        """Set the words at `index`; their chunks turn dense."""
+        slots = self.slots(index)
+        self.pool.flat[slots] = words
+
+    # Whole chunks -----------------------------------------------------------------------------------------------
+
+    def fill(self, chunks: Where, first: Words | int, step: Words | int = 0) -> None:
+        """Make `chunks` uniform: word i of each is `first + step * i`."""
+        rows = self.row[chunks]
+        if rows.any():
+            self.pool.give(rows[rows > 0])
+            self.row[chunks] = 0
+        self.first[chunks] = first
+        self.step[chunks] = step
+
+    def copy_chunks(self, to: Where, source: Where) -> None:
+        """Give the chunks `to` the words of the chunks `source`."""
+        self.fill(to, self.first[source], self.step[source])
+        rows = self.row[source]
+        if rows.any():
+            dense = rows > 0
+            fresh = self.pool.take(int(dense.sum()))
+            self.pool.words[fresh] = self.pool.words[rows[dense]]
+            numbers = np.arange(to.start, to.stop) if isinstance(to, slice) else to
+            self.row[numbers[dense]] = fresh
+
+    def _densify(self, chunks: Words) -> None:
+        rows = self.pool.take(len(chunks))
+        self.pool.words[rows] = self.first[chunks][:, None] + self.step[chunks][:, None] * _OFFSETS
+        self.row[chunks] = rows
+
+    def release(self) -> None:
+        """Give all rows back; all words are 0 again."""
+        rows = self.row[self.row > 0]
+        if len(rows):
+            self.pool.give(rows)
+        self.head[:] = 0

@@ -1,0 +1,34 @@
+"""The errors of the model.
+
+    Error
+    ├── OutOfMemory        (OSError, ENOMEM)              a refused promise, or no frame left
+    ├── SegmentationFault  (OSError, EFAULT or ENOMEM)    outside a mapping, or against its protection
+    └── NoSuchProcess      (ProcessLookupError, ESRCH)    a call on a dead process
+
+An argument that means nothing (a negative range, an unknown kind, a malformed size, a name in use) is a ValueError.
+"""
+
+from __future__ import annotations
+
+
+class Error(Exception):
+    """Base of the model's own errors."""
+
+
+class _SystemCallError(Error, OSError):
+    """An error that a system call would report by errno: built from (errno, sentence)."""
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class OutOfMemory(_SystemCallError):
+    """ENOMEM: the kernel refused a promise (mmap, protect, fork), or a touch found no free frame."""
+
+
+class SegmentationFault(_SystemCallError):
+    """EFAULT: an access outside a mapping or against its protection. ENOMEM: a call over a hole."""
+
+
+class NoSuchProcess(_SystemCallError, ProcessLookupError):
+    """ESRCH: a call on a process that has exited or was killed."""

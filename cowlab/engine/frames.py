@@ -1,0 +1,239 @@
+"""Physical frames: which are free, how many page-table entries map each, and what each holds.
+
+Each frame has one word, as Linux's `struct page` has flags and a map count:
+
+    map count << 4 | DIRTY | EXCLUSIVE | kind        (kind: 0 free, ANON, FILE, SHMEM)
+
+EXCLUSIVE is Linux's AnonExclusive: one process alone may write the frame in place. Frames that hold page tables are
+counted, not numbered. How words are stored is `chunks.Table`'s matter: the bulk calls come in two forms, on arrays of
+frames and on whole chunks of 512 frames.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, compact
+
+ANON, FILE, SHMEM = 1, 2, 3
+KIND, EXCLUSIVE, DIRTY, MAPPER = 3, 4, 8, 16
+COUNT_SHIFT = 4
+NEW_ANON = MAPPER | DIRTY | EXCLUSIVE | ANON
+"""The word of an anonymous frame as the fault that makes it leaves it: mapped once, by its owner alone."""
+
+POISON = -0x2152411021524111
+"""What a freed frame holds on a checked machine (0xDEADBEEFDEADBEEF), so that a dangling use shows."""
+
+
+class _Stack:
+    """A stack of numbers that is pushed and popped in bulk."""
+
+    def __init__(self) -> None:
+        self.items: Words = np.empty(64, np.int64)
+        self.size = 0
+
+    def push(self, numbers: Words) -> None:
+        end = self.size + len(numbers)
+        if end > len(self.items):
+            self.items = np.concatenate([self.items[: self.size], np.empty(end, np.int64)])
+        self.items[self.size : end] = numbers
+        self.size = end
+
+    def push_one(self, number: int) -> None:
+        if self.size == len(self.items):
+            self.items = np.concatenate([self.items, np.empty(self.size, np.int64)])
+        self.items[self.size] = number
+        self.size += 1
+
+    def pop(self, n: int) -> Words:
+        """The `n` numbers pushed last, last first."""
+        self.size -= n
+        return self.items[self.size : self.size + n][::-1].copy()
+
+    def pop_one(self) -> int:
+        self.size -= 1
+        return self.items.item(self.size)
+
+    @property
+    def live(self) -> Words:
+        return self.items[: self.size]
+
+
+class Frames:
+    """The frames of one machine.
+
+    `total` frames of RAM; each is free, holds data (`used`), or holds a page table (`tables`).
+    """
+
+    def __init__(self, total: int, pool: Pool, poison: bool = False) -> None:
+        self.total = total
+        self.words = Table(pool, 1)
+        self.values = Table(pool, 1)
+        self.pool = pool
+        self.used = 0
+        self.tables = 0
+        self.cached = {FILE: 0, SHMEM: 0}  # frames that files and shared memory hold, mapped or not
+        self._poison = poison
+        self._chunks = total >> SHIFT  # whole chunks of RAM; the rest is one short chunk at the end
+        self._next = 0  # the lowest chunk that was never used
+        self._whole = _Stack()  # chunks that were used and are wholly free again
+        self._loose = _Stack()  # free frames of chunks that are partly used
+        self._merge_at = CHUNK  # look for whole chunks among the loose frames when there are this many
+
+    @property
+    def free(self) -> int:
+        """Frames that hold nothing."""
+        return self.total - self.used - self.tables
+
+    @property
+    def anon(self) -> int:
+        """Frames that hold private data of processes."""
+        return self.used - self.cached[FILE] - self.cached[SHMEM]
+
+    # One frame --------------------------------------------------------------------------------------------------
+
+    def allocate(self, word: int, value: int) -> int:
+        """A free frame with that word, holding `value`; the caller has seen that one is free."""
+        if not self._loose.size:
+            self._open_chunk()
+        frame = self._loose.pop_one()
+        self._count(word, 1)
+        self.words.put(frame, word)
+        self.values.put(frame, value)
+        return frame
+
+    def word(self, frame: int) -> int:
+        return self.words.at(frame)
+
+    def mapcount(self, frame: int) -> int:
+        """Page-table entries that map `frame`."""
+        return self.words.at(frame) >> COUNT_SHIFT
+
+    def map(self, frame: int, flags: int = 0) -> None:
+        """One mapper more; `flags` are set."""
+        self.words.put(frame, (self.words.at(frame) | flags) + MAPPER)
+
+    def unmap(self, frame: int, flags: int = 0) -> None:
+        """One mapper less; `flags` are set. An anonymous frame that nobody maps is free."""
+        word = (self.words.at(frame) | flags) - MAPPER
+        self.words.put(frame, word)
+        if word < MAPPER and word & KIND == ANON:
+            self.release(np.array([frame]))
+
+    # Many frames ------------------------------------------------------------------------------------------------
+
+    def allocate_pages(self, n: int, word: int, value: int = 0) -> Words:
+        """`n` free frames with that word, each holding `value`; the caller has seen that so many are free."""
+        parts = []
+        whole = min(n >> SHIFT, self._whole_chunks())
+        if whole:
+            chunks = self.allocate_chunks(whole, word, value)
+            parts.append(((chunks << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1))
+            n -= len(chunks) * CHUNK
+        while self._loose.size < n:
+            n -= len(part := self._loose.pop(self._loose.size))
+            parts.append(self._set(part, word, value))
+            self._open_chunk()
+        parts.append(self._set(self._loose.pop(n), word, value))
+        return np.concatenate(parts)
+
+    def allocate_chunks(self, n: int, word: int, value: int | Words = 0, step: int = 0) -> Words:
+        """`n` wholly free chunks, their frames with that word, frame i of each holding `value + step * i`.
+
+        The caller has seen that so many chunks are free.
+        """
+        again = min(n, self._whole.size)
+        chunks = np.concatenate([np.sort(self._whole.pop(again)), np.arange(self._next, self._next + n - again)])
+        self._next += n - again
+        self._reserve(self._next)
+        self._count(word, n * CHUNK)
+        where = compact(chunks)
+        self.words.fill(where, word)
+        self.values.fill(where, value, step)
+        return chunks
+
+    def can_allocate_chunks(self, n: int) -> bool:
+        """Are there `n` wholly free chunks?"""
+        if n <= self._whole_chunks():
+            return n * CHUNK <= self.free
+        if self._loose.size >= max(self._merge_at, CHUNK):
+            self._merge()
+        return n <= self._whole_chunks() and n * CHUNK <= self.free
+
+    def unmap_pages(self, frames: Words, flags: Words | int = 0) -> None:
+        """As `unmap`, for each of `frames`, none of them twice."""
+        slots = self.words.slots(frames)
+        words = (self.pool.flat[slots] | flags) - MAPPER
+        self.pool.flat[slots] = words
+        gone = (words < MAPPER) & (words & KIND == ANON)
+        if gone.any():
+            self.release(frames[gone])
+
+    def unmap_chunks(self, chunks: Words, flags: Words | int = 0) -> None:
+        """As `unmap`, for all frames of uniform `chunks`."""
+        where = compact(chunks)
+        words = (self.words.first[where] | flags) - MAPPER
+        self.words.first[where] = words
+        gone = (words < MAPPER) & (words & KIND == ANON)
+        if gone.any():
+            self._release_chunks(chunks if gone.all() else chunks[gone])
+
+    def release(self, frames: Words) -> None:
+        """`frames` are free."""
+        self._count(self.words.at(int(frames[0])), -len(frames))
+        self._set(frames, 0, POISON if self._poison else 0)
+        if len(frames) == 1:
+            self._loose.push_one(int(frames[0]))
+        else:
+            self._loose.push(np.sort(frames)[::-1])
+
+    def _release_chunks(self, chunks: Words) -> None:
+        self._count(self.words.at(int(chunks[0]) << SHIFT), -len(chunks) * CHUNK)
+        where = compact(chunks)
+        self.words.fill(where, 0)
+        self.values.fill(where, POISON if self._poison else 0)
+        self._whole.push(np.sort(chunks)[::-1])
+
+    # Bookkeeping ------------------------------------------------------------------------------------------------
+
+    def _count(self, word: int, n: int) -> None:
+        self.used += n
+        if word & KIND != ANON:
+            self.cached[word & KIND] += n
+
+    def _set(self, frames: Words, word: int, value: int) -> Words:
+        if word:
+            self._count(word, len(frames))
+        self.words.set(frames, word)
+        self.values.set(frames, value)
+        return frames
+
+    def _whole_chunks(self) -> int:
+        return self._whole.size + max(0, self._chunks - self._next)
+
+    def _reserve(self, chunks: int) -> None:
+        self.words.reserve(chunks)
+        self.values.reserve(chunks)
+
+    def _open_chunk(self) -> None:
+        """Make the frames of one more chunk loose, the lowest on top."""
+        if self._whole.size:
+            chunk, size = self._whole.pop_one(), CHUNK
+        else:
+            chunk = self._next
+            size = min(CHUNK, self.total - (chunk << SHIFT))
+            self._next += 1
+            self._reserve(self._next)
+        self._loose.push(np.arange((chunk << SHIFT) + size - 1, (chunk << SHIFT) - 1, -1))
+
+    def _merge(self) -> None:
+        """Find the chunks that are wholly free among the loose frames."""
+        chunks, counts = np.unique(self._loose.live >> SHIFT, return_counts=True)
+        whole = chunks[counts == CHUNK]
+        loose = self._loose.live[~np.isin(self._loose.live >> SHIFT, whole)]
+        self._loose.size = 0
+        self._loose.push(loose)
+        self.words.fill(whole, 0)
+        self.values.fill(whole, 0)
+        self._whole.push(whole[::-1])
+        self._merge_at = len(loose) + CHUNK

@@ -1,0 +1,331 @@
+"""A mapping: one mmap of a process, with its areas and its page table."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..units import PAGE_SIZE
+from . import access, calls, frames
+from .address_space import Area, Areas
+from .backing import FIRST_VALUE, Backing
+from .chunks import Words
+from .errors import SegmentationFault
+from .page import Faults
+from .page_table import FRAME_SHIFT, WRITABLE, PageTable, has_frame
+from .ranges import Range, Selection
+
+if TYPE_CHECKING:
+    from .process import Process
+
+KINDS = ("private", "shared", "noreserve", "file-private", "file-shared")
+PROTS = ("rw", "r", "")
+
+Pages = Iterable[int] | NDArray[np.integer[Any]]
+Mask = NDArray[np.bool_]
+
+
+class Mapping:
+    """One mapping of a process. Made by `Process.mmap` and copied by `Process.fork`.
+
+    Calls take pages by number, from 0: `write()` (every page still mapped), `write(7)` (one page), `write(0, 512)`
+    (pages 0 to 511), `write(pages=[3, 9])` (any pages, in that order).
+    """
+
+    def __init__(self, process: Process, name: str, kind: str, pages: int, areas: Areas, gib: int) -> None:
+        self.process = process
+        self.name = name
+        self.kind = kind
+        self.pages = pages  # its length when it was made
+        self.space = process.space
+        self.frames = process.machine.frames
+        self.rules = process.machine.rules
+        self.page_by_page = self.rules != access.DEFAULT_RULES
+        self.private = kind in ("private", "noreserve", "file-private")
+        self.backing: Backing | None = None
+        self.areas = areas
+        self.table = PageTable(self.frames.pool, pages, gib, self.space.uppers)
+        self.anon = 0  # pages that map an anonymous frame
+        self.other = 0  # pages that map a frame of a file or a shared object
+
+    def __repr__(self) -> str:
+        return f"<Mapping {self.name!r} of {self.process.name!r}: {self.kind}, {self.size // 1024} KiB>"
+
+    @property
+    def size(self) -> int:
+        """Bytes that are still mapped."""
+        return self.areas.pages * PAGE_SIZE
+
+    @property
+    def rss(self) -> int:
+        """Bytes that are in memory and mapped here (the zero page does not count)."""
+        return (self.anon + self.other) * PAGE_SIZE
+
+    # Calls ------------------------------------------------------------------------------------------------------
+
+    @calls.system_call
+    def read(self, start: int | None = None, stop: int | None = None, *, pages: Pages | None = None) -> Faults:
+        """Load from each page of the range; what that cost.
+
+        Raises SegmentationFault, before a page is touched, outside the mapping or where its protection forbids it;
+        OutOfMemory where no frame is left: the pages up to there were read.
+        """
+        return calls.access(self, self._targets(start, stop, pages, "r"), write=False, value=None)
+
+    @calls.system_call
+    def write(
+        self,
+        start: int | None = None,
+        stop: int | None = None,
+        *,
+        pages: Pages | None = None,
+        value: int | None = None,
+    ) -> Faults:
+        """Store `value` (64 bits) into each page of the range; what that cost. Without a value the content stays.
+
+        Raises as `read` does.
+        """
+        word = None if value is None else _parse_value(value)
+        return calls.access(self, self._targets(start, stop, pages, "rw"), write=True, value=word)
+
+    def values(
+        self, start: int | None = None, stop: int | None = None, *, pages: Pages | None = None
+    ) -> NDArray[np.uint64]:
+        """What each page of the range holds, as a uint64 array. Touches nothing, whatever the protection.
+
+        A page that was never touched holds 0, or what its file or shared object has there.
+        """
+        self.process.require_alive()
+        targets = self._targets(start, stop, pages, "")
+        if isinstance(targets, np.ndarray):
+            return self._values_at(targets)
+        parts = [self._values_at(selection.pages()) for _, selection in targets]
+        return np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+
+    @calls.system_call
+    def munmap(self, start: int | None = None, stop: int | None = None, *, pages: Pages | None = None) -> None:
+        """Unmap the range; holes in it are no error. The last mapper of a frame frees it."""
+        for first, last in self._stretches(start, stop, pages):
+            calls.munmap(self, first, last)
+
+    @calls.system_call
+    def dontneed(self, start: int | None = None, stop: int | None = None, *, pages: Pages | None = None) -> None:
+        """Drop the pages of the range (MADV_DONTNEED): the mapping and its promise stay.
+
+        Raises SegmentationFault (ENOMEM) over a hole, after every mapped page of the range was dropped.
+        """
+        for first, last in self._stretches(start, stop, pages):
+            calls.dontneed(self, first, last)
+
+    @calls.system_call
+    def protect(
+        self, prot: str, start: int | None = None, stop: int | None = None, *, pages: Pages | None = None
+    ) -> None:
+        """Change the protection of the range to "rw", "r" or "" (mprotect).
+
+        Raises OutOfMemory if the new promise is refused; SegmentationFault (ENOMEM) over a hole, after the pages up
+        to it were changed.
+        """
+        check_prot(prot)
+        for first, last in self._stretches(start, stop, pages):
+            calls.protect(self, prot, first, last)
+
+    def mapcounts(self, start: int | None = None, stop: int | None = None) -> NDArray[np.int64]:
+        """How many page-table entries map the frame of each page; 0 where there is none, or the zero page."""
+        self.process.require_alive()
+        first, last = self._bounds(start, stop, whole=True)
+        entries = self.table.get(np.arange(first, min(last, self.pages)))
+        mapped = has_frame(entries)
+        counts = np.zeros(len(entries), np.int64)
+        counts[mapped] = self.frames.words.get(entries[mapped] >> FRAME_SHIFT) >> frames.COUNT_SHIFT
+        return counts
+
+    # Ranges -----------------------------------------------------------------------------------------------------
+
+    def _targets(
+        self, start: int | None, stop: int | None, pages: Pages | None, prot: str
+    ) -> Words | list[tuple[Area, Selection]]:
+        """What an access covers: page numbers, or (area, range) pairs; checked whole before a page is touched."""
+        if pages is not None:
+            numbers = self._numbers(start, stop, pages)
+            self._check_numbers(numbers, prot)
+            return numbers
+        if start is None and stop is None:
+            areas, first, last = self.areas.list, 0, self.pages
+        else:
+            first, last = self._bounds(start, stop)
+            areas = self.areas.within(first, last)
+            if (hole := self.areas.first_hole(first, last)) < last:
+                raise SegmentationFault(14, self._outside(hole))
+        for area in areas:
+            self._check_prot(area, max(area.start, first), prot)
+        return [(area, Range(max(area.start, first), min(area.stop, last))) for area in areas]
+
+    def _numbers(self, start: int | None, stop: int | None, pages: Pages) -> Words:
+        if start is not None or stop is not None:
+            raise ValueError("give either a range (start, stop) or pages=, not both")
+        numbers = np.asarray(pages if hasattr(pages, "__len__") else _listed(pages))
+        if numbers.size == 0 and numbers.ndim == 1:
+            return np.zeros(0, np.int64)
+        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
+            raise ValueError(f"pages={pages!r} is not a sequence of page numbers, such as [3, 9, 12]")
+        if bool((numbers < 0).any()):
+            raise ValueError(f"page {numbers.min()} is negative: pages are numbered from 0")
+        return np.minimum(numbers, np.iinfo(np.int64).max).astype(np.int64)
+
+    def _check_numbers(self, numbers: Words, prot: str) -> None:
+        if len(numbers) and not len(self.areas):
+            raise SegmentationFault(14, self._outside(int(numbers[0])))
+        for page in numbers.tolist() if len(self.areas) > 1 else ():
+            area = self.areas.at(page)
+            if area is None:
+                raise SegmentationFault(14, self._outside(page))
+            self._check_prot(area, page, prot)
+        if len(self.areas) == 1 and len(numbers):
+            area = self.areas.list[0]
+            for page in (int(numbers.min()), int(numbers.max())):
+                if not area.start <= page < area.stop:
+                    raise SegmentationFault(14, self._outside(page))
+            self._check_prot(area, int(numbers[0]), prot)
+
+    def _check_prot(self, area: Area, page: int, prot: str) -> None:
+        if len(prot) > len(area.prot):
+            what = "write to" if prot == "rw" else "read of"
+            raise SegmentationFault(
+                14,
+                f"{what} page {page} of {self.name!r} in {self.process.name!r}, which is protected {area.prot!r}; "
+                f"protect({prot!r}, ...) would allow it",
+            )
+
+    def _outside(self, page: int) -> str:
+        mapped = ", ".join(f"[{area.start}, {area.stop})" for area in self.areas) or "none"
+        return (
+            f"page {page} of {self.name!r} in {self.process.name!r} is not mapped; mapped pages: {mapped}. "
+            f"Touch one of those"
+        )
+
+    def _bounds(self, start: object, stop: object, whole: bool = False) -> tuple[int, int]:
+        """Pages [start, stop) as ints. A start alone is one page, nothing at all the whole mapping."""
+        if start is None and stop is None:
+            return 0, self.pages
+        first = _page_number(start, "start") if start is not None else 0
+        last = first + 1 if stop is None else _page_number(stop, "stop")
+        if last < first:
+            raise ValueError(f"pages [{first}, {last}) are reversed: start must not be above stop")
+        return first, last
+
+    def _stretches(self, start: int | None, stop: int | None, pages: Pages | None) -> Iterator[tuple[int, int]]:
+        """The ranges that a call on a range or on scattered pages covers."""
+        if pages is None:
+            first, last = self._bounds(start, stop)
+            if first == last:
+                return iter(())
+            return iter([(first, last)] if start is not None or stop is not None else self._mapped_stretch())
+        numbers = self._numbers(start, stop, pages)
+        if not len(numbers):
+            return iter(())
+        groups = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
+        return iter([(int(group[0]), int(group[-1]) + 1) for group in groups])
+
+    def _mapped_stretch(self) -> list[tuple[int, int]]:
+        """Every page still mapped, without the holes."""
+        return [(area.start, area.stop) for area in self.areas]
+
+    # What the rest of the engine uses ---------------------------------------------------------------------------
+
+    def count_mapped(self, word: int, n: int) -> None:
+        """`n` pages more map frames of the kind that `word` says."""
+        if word & frames.KIND == frames.ANON:
+            self.anon += n
+        else:
+            self.other += n
+
+    def count_words(self, words: Words, weight: int) -> None:
+        """As `count_mapped`, for the frames with these words, each `weight` pages."""
+        kinds = words & frames.KIND
+        anon = int(np.count_nonzero(kinds == frames.ANON))
+        self.anon += anon * weight
+        self.other += (len(kinds) - anon) * weight
+
+    def protect_all(self) -> None:
+        """No entry may be written without a fault."""
+        self.table.clear_bits(WRITABLE)
+
+    def tables_to_copy(self) -> tuple[Mask, Mask]:
+        """The leaves and middle tables that fork copies: over the areas with a family, also where they are empty."""
+        table, areas = self.table, self.areas.list
+        if all(area.family for area in areas):
+            return table.leaves.copy(), table.middles.copy()
+        return table.tables_over([(area.start, area.stop) for area in areas if area.family])
+
+    def copy_tables(self, parent: Mapping) -> None:
+        """Have the table pages that fork copies."""
+        leaves, middles = parent.tables_to_copy()
+        self.table.leaves, self.table.middles = leaves, middles
+        uppers = self.table.uppers_over(middles) - self.space.uppers
+        self.space.uppers |= uppers
+        self.space.count_tables(int(np.count_nonzero(leaves)) + int(np.count_nonzero(middles)) + len(uppers))
+
+    def copy_entries(self, parent: Mapping) -> None:
+        """Take over the parent's entries in the areas that fork copies."""
+        self.table.take_words(parent.table)
+        for area in parent.areas:
+            if not area.family:
+                self.table.clear(area.start, area.stop)
+
+    def _values_at(self, numbers: Words) -> NDArray[np.uint64]:
+        entries = self.table.get(numbers)
+        mapped = has_frame(entries)
+        words = np.zeros(len(numbers), np.int64)
+        words[mapped] = self.frames.values.get(entries[mapped] >> FRAME_SHIFT)
+        if self.backing is not None and not mapped.all():
+            rest = np.flatnonzero(~mapped)
+            words[rest] = self._unmapped_values(self.backing, numbers[rest])
+        return words.view(np.uint64)
+
+    def _unmapped_values(self, backing: Backing, numbers: Words) -> Words:
+        """What the backing has where no entry maps it."""
+        found = backing.table.get(numbers)
+        on_disk = FIRST_VALUE + numbers if backing.name is not None else np.zeros_like(numbers)
+        in_memory = self.frames.values.get(np.where(found != 0, found >> FRAME_SHIFT, 0))
+        return cast(Words, np.where(found != 0, in_memory, on_disk))
+
+
+def check_kind(kind: object) -> None:
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"kind {kind!r} is unknown: use one of {', '.join(KINDS)}")
+
+
+def check_prot(prot: object) -> None:
+    if not isinstance(prot, str) or prot not in PROTS:
+        raise ValueError(f"prot {prot!r} is unknown: use 'rw', 'r' or '' (no access)")
+
+
+def _listed(pages: Iterable[int]) -> list[int]:
+    try:
+        return list(pages)
+    except TypeError:
+        raise ValueError(f"pages={pages!r} is not a sequence of page numbers, such as [3, 9, 12]") from None
+
+
+def _page_number(number: object, what: str) -> int:
+    if isinstance(number, bool) or not hasattr(number, "__index__"):
+        raise ValueError(f"{what}={number!r} is not a page number: pages are whole numbers from 0")
+    page = operator.index(number)
+    if page < 0:
+        raise ValueError(f"{what}={page} is negative: pages are numbered from 0")
+    return page
+
+
+def _parse_value(value: object) -> int:
+    """`value` as a word: 64 bits, kept with a sign."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= operator.index(value) < 1 << 64:
+        raise ValueError(f"value={value!r} does not fit into a page's 64-bit word: give a whole number of 0 to 2**64 - 1")
+    word = operator.index(value)
+    return word - (1 << 64) if word >> 63 else word
+
+

@@ -1,0 +1,248 @@
+"""One page of one mapping, as a fault handler sees it: what `faults.py` asks, and what it may do.
+
+The questions read the page's entry and its frame; the actions are the primitives that the kernel's handlers are made
+of. Each action that the kernel counts is counted here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from . import frames as fr
+from .address_space import Area
+from .backing import Backing
+from .chunks import SHIFT
+from .page_table import DIRTY, FRAME_SHIFT, PRESENT, WRITABLE, ZERO, entry_for
+
+if TYPE_CHECKING:
+    from .mapping import Mapping
+
+WINDOW = 16
+"""Pages around a read fault that are mapped with it: fault_around_bytes, 64 KiB (mm/memory.c, do_fault_around)."""
+
+
+class Faults(NamedTuple):
+    """What a call cost: faults by kind, and what they did. `major` ones waited for a disk.
+
+    `zeroed` frames were filled with zeros, `copied` ones from another frame; `reused` ones were taken over in place.
+    """
+
+    minor: int
+    major: int
+    zeroed: int
+    copied: int
+    reused: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one call, as it goes on."""
+
+    minor: int = 0
+    major: int = 0
+    zero_map: int = 0
+    zero_fill: int = 0
+    copy: int = 0
+    reuse: int = 0
+    file_map: int = 0
+
+    def faults(self) -> Faults:
+        return Faults(self.minor, self.major, self.zero_fill, self.copy, self.reuse)
+
+
+class Page:
+    """Page `number` of `mapping`, which lies in `area`."""
+
+    __slots__ = ("area", "entry", "frames", "mapping", "number", "tally")
+
+    def __init__(self, mapping: Mapping, area: Area, number: int, tally: Tally) -> None:
+        self.mapping = mapping
+        self.area = area
+        self.number = number
+        self.tally = tally
+        self.frames = mapping.frames
+        self.entry: int = mapping.table.at(number)
+
+    # Questions --------------------------------------------------------------------------------------------------
+
+    @property
+    def present(self) -> bool:
+        """Does the entry map something? Then a read takes no fault."""
+        return bool(self.entry & PRESENT)
+
+    @property
+    def writable(self) -> bool:
+        """May the entry be written? Then a write takes no fault."""
+        return bool(self.entry & WRITABLE)
+
+    @property
+    def dirty(self) -> bool:
+        """Was the page written through this entry?"""
+        return bool(self.entry & DIRTY)
+
+    @property
+    def frame(self) -> int:
+        """The frame that the entry maps."""
+        return self.entry >> FRAME_SHIFT
+
+    @property
+    def zero(self) -> bool:
+        """Does the entry map the shared zero page?"""
+        return bool(self.entry & ZERO)
+
+    @property
+    def anonymous(self) -> bool:
+        """Does the entry map a frame that belongs to no file and no shared object?"""
+        return not self.zero and self.present and self.frames.word(self.frame) & fr.KIND == fr.ANON
+
+    @property
+    def mappers(self) -> int:
+        """How many entries map this page's frame."""
+        return self.frames.mapcount(self.frame)
+
+    @property
+    def exclusive(self) -> bool:
+        """Does the frame belong to this process alone (AnonExclusive)?"""
+        return self.anonymous and bool(self.frames.word(self.frame) & fr.EXCLUSIVE)
+
+    @property
+    def shared(self) -> bool:
+        """Is the mapping shared (MAP_SHARED)?"""
+        return not self.mapping.private
+
+    @property
+    def backing(self) -> Backing | None:
+        """The file or shared object behind the mapping; None for private anonymous memory."""
+        return self.mapping.backing
+
+    @property
+    def shared_memory(self) -> bool:
+        """Is the mapping backed by a shared object, not by a file?"""
+        return self.backing is not None and self.backing.name is None
+
+    @property
+    def cached_frame(self) -> int | None:
+        """The frame in which the file or shared object has this page in memory, or None."""
+        return self.backing.frame(self.number) if self.backing else None
+
+    @property
+    def protected(self) -> bool:
+        """Does the area forbid writing?"""
+        return self.area.prot != "rw"
+
+    # Actions ----------------------------------------------------------------------------------------------------
+
+    def count_minor(self) -> None:
+        self.tally.minor += 1
+
+    def need_table(self) -> None:
+        """The page tables down to this page's entry exist from here on; they may need frames."""
+        table, chunk = self.mapping.table, self.number >> SHIFT
+        if not table.leaves[chunk]:
+            chunks = slice(chunk, chunk + 1)
+            self.mapping.space.need_frames(0, table.missing_tables(chunks))
+            self.mapping.space.count_tables(table.add_tables(chunks))
+
+    def need_family(self) -> None:
+        """The area has a family from here on (anon_vma_prepare)."""
+        if self.area.family is None:
+            self.mapping.areas.found_family(self.area)
+
+    def zero_frame(self) -> int:
+        """A free frame, filled with zeros."""
+        self.mapping.space.need_frames(1)
+        self.tally.zero_fill += 1
+        return self.frames.allocate(fr.DIRTY | fr.EXCLUSIVE | fr.ANON, 0)
+
+    def copy_of(self, frame: int) -> int:
+        """A free frame with the content of `frame`."""
+        self.mapping.space.need_frames(1)
+        self.tally.copy += 1
+        return self.frames.allocate(fr.DIRTY | fr.EXCLUSIVE | fr.ANON, self.frames.values.at(frame))
+
+    def backing_frame(self) -> int:
+        """The frame of the file or object that holds this page, brought into memory if need be. Counts the fault."""
+        assert self.backing
+        frame = self.cached_frame
+        if frame is not None:
+            self.tally.minor += 1
+            return frame
+        self.mapping.space.need_frames(1)
+        if self.shared_memory:
+            self.tally.minor += 1
+            self.tally.zero_fill += 1
+        else:
+            self.tally.major += 1  # it waits for the disk
+        return self.backing.create(self.number)
+
+    def map(self, frame: int, writable: bool, dirty: bool) -> None:
+        """Let the entry map `frame`."""
+        self._set(entry_for(frame, writable, dirty))
+        self.frames.map(frame)
+        word = self.frames.word(frame)
+        self.mapping.count_mapped(word, 1)
+        self.tally.file_map += word & fr.KIND != fr.ANON
+
+    def adopt(self, entry: int) -> None:
+        """Let this page's entry be `entry`, copied from another process: its frame has one mapper more."""
+        self._set(entry)
+        if not self.zero:
+            self.frames.map(self.frame)
+            self.mapping.count_mapped(self.frames.word(self.frame), 1)
+
+    def map_zero(self) -> None:
+        """Let the entry map the shared zero page, read-only."""
+        self.tally.zero_map += 1
+        self._set(PRESENT | ZERO)
+
+    def unmap(self) -> None:
+        """Clear the entry; its frame loses a mapper, and is free if it was anonymous and this the last one."""
+        old = self.entry
+        self._set(0)
+        self.drop(old)
+
+    def drop(self, entry: int) -> None:
+        """The frame that `entry` mapped loses a mapper; a dirty entry leaves a dirty frame."""
+        if entry & PRESENT and not entry & ZERO:
+            frame = entry >> FRAME_SHIFT
+            self.mapping.count_mapped(self.frames.word(frame), -1)
+            self.frames.unmap(frame, fr.DIRTY if entry & DIRTY else 0)
+
+    def reuse(self) -> None:
+        """Take the frame over in place: it is exclusive from here on."""
+        self.tally.reuse += 1
+        self.frames.words.put(self.frame, self.frames.word(self.frame) | fr.EXCLUSIVE)
+        self.set_writable(True)
+
+    def set_writable(self, writable: bool) -> None:
+        self._set(self.entry | WRITABLE if writable else self.entry & ~WRITABLE)
+
+    def set_dirty(self) -> None:
+        """What the hardware does at a write through a writable entry."""
+        if not self.entry & DIRTY:
+            self._set(self.entry | DIRTY)
+
+    def set_frame_dirty(self) -> None:
+        """The frame itself is dirty: it stays so when this entry is gone."""
+        self.frames.words.put(self.frame, self.frames.word(self.frame) | fr.DIRTY)
+
+    def clear_exclusive(self) -> None:
+        """The frame belongs to this process alone no longer."""
+        if not self.zero:
+            self.frames.words.put(self.frame, self.frames.word(self.frame) & ~fr.EXCLUSIVE)
+
+    def neighbours(self) -> list[tuple[Page, int]]:
+        """What a read fault here maps as well: pages of the window that are in memory and not mapped, their frames."""
+        pages = (Page(self.mapping, self.area, i, self.tally) for i in range(*self.window()) if i != self.number)
+        found = [(page, page.cached_frame) for page in pages if not page.present]
+        return [(page, frame) for page, frame in found if frame is not None]
+
+    def window(self) -> tuple[int, int]:
+        """The pages around this one that a read fault considers, half open."""
+        first = max(self.number // WINDOW * WINDOW, self.area.start)
+        return first, min(first + WINDOW, ((self.number >> SHIFT) + 1) << SHIFT, self.area.stop)
+
+    def _set(self, entry: int) -> None:
+        self.entry = entry
+        self.mapping.table.put(self.number, entry)

@@ -1,0 +1,309 @@
+"""A process: its system calls, and what Linux would report of it."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..units import PAGE_SIZE, format_pages, pages_in
+from . import access, calls, procfs, ranges
+from .address_space import AddressSpace, Area, Areas, NoFreeFrame
+from .backing import Backing
+from .commit import MODES, Request, explain
+from .errors import NoSuchProcess, OutOfMemory
+from .mapping import Mapping, check_kind, check_prot
+from .page import Page, Tally
+from .page_table import GIB_SHIFT
+from .ranges import Range
+
+if TYPE_CHECKING:
+    from .machine import Machine
+
+ADDRESS_SPACE = 1 << 35
+"""Pages of user address space: 128 TiB (x86-64 with four levels of page tables)."""
+
+
+class Process:
+    """A process of a machine. Made by `Machine.spawn` and `Process.fork`.
+
+    Once it is dead it still answers name, alive, parent, exit_reason and its counters; its memory is 0.
+    """
+
+    def __init__(self, machine: Machine, name: str, parent: Process | None) -> None:
+        self.machine = machine
+        self.name = name
+        self.parent = parent
+        self.children: list[Process] = []  # the living
+        self.alive = True
+        self.exit_reason: str | None = None  # "exited" or "killed"
+        self.space = AddressSpace(machine.frames, machine.page_tables)
+        self.minor_faults = self.major_faults = self.copies = self.reuses = 0
+
+    def __repr__(self) -> str:
+        state = f"{self.rss // 1024} KiB resident" if self.alive else self.exit_reason
+        return f"<Process {self.name!r}: {state}>"
+
+    def __getitem__(self, name: str) -> Mapping:
+        """The mapping of that name."""
+        self.require_alive()
+        if not isinstance(name, str) or name not in self.mappings:
+            raise KeyError(f"{self.name!r} has no mapping {name!r}; it has {', '.join(self.mappings) or 'none'}")
+        return self.mappings[name]
+
+    @property
+    def process(self) -> Process:
+        return self
+
+    @property
+    def mappings(self) -> dict[str, Mapping]:
+        """The mappings by name, in the order in which they were made."""
+        return self.space.mappings
+
+    def require_alive(self) -> None:
+        """Raise NoSuchProcess if the process is dead."""
+        if not self.alive:
+            raise NoSuchProcess(
+                errno.ESRCH, f"process {self.name!r} has {self.exit_reason}; use a process that is in machine.processes"
+            )
+
+    # System calls -----------------------------------------------------------------------------------------------
+
+    @calls.system_call
+    def mmap(
+        self,
+        size: int | str,
+        kind: str = "private",
+        name: str | None = None,
+        prot: str = "rw",
+        populate: bool = False,
+        *,
+        file: str | None = None,
+    ) -> Mapping:
+        """Map `size` bytes (rounded up to whole pages) of `kind`, from the next free 1 GiB boundary on.
+
+        `prot` is "rw", "r" or "" (no access). `populate` touches every page at once. File kinds map `file`, by name,
+        from its start. Raises OutOfMemory if the promise is refused, or a file's pages do not fit into RAM.
+        """
+        check_kind(kind)
+        check_prot(prot)
+        pages = pages_in(size)
+        if not pages:
+            raise ValueError("size 0 is no mapping: ask for at least one byte")
+        name = self._new_name(name)
+        file = self._file_name(kind, file)
+        self._check_room(pages, name)
+        promised = self.may_promise(kind) and prot == "rw"
+        asked = pages if promised or kind == "shared" else 0
+        self.promise([asked] if asked else [], f"mmap of {name!r}", name)
+        try:
+            backing = self._backing(kind, file, pages)
+        except NoFreeFrame:
+            self.machine.account.committed -= asked
+            raise OutOfMemory(errno.ENOMEM, self._no_room(f"map {format_pages(pages)} of file {file!r}")) from None
+        areas = Areas([Area(0, pages, prot, promised)])
+        mapping = Mapping(self, name, kind, pages, areas, self.space.next_gib)
+        self._attach(mapping, backing)
+        self.machine.record("mmap", self.name, name, (0, pages), pages)
+        if populate:
+            self._populate(mapping)
+        return mapping
+
+    @calls.system_call
+    def fork(self, name: str | None = None) -> Process:
+        """A child with the same memory: page tables are copied, pages are shared until one side writes (copy on write).
+
+        Raises OutOfMemory, and has changed nothing, if a promise is refused or the page tables do not fit. On a
+        machine without copy on write the private pages are copied at once, or do not fit.
+        """
+        name = self.machine.new_name(name, f"{self.name}.")
+        areas = [area for mapping in self.mappings.values() for area in mapping.areas if area.promised]
+        need = self._fork_needs()
+        if self.machine.frames.free < need:
+            raise self.machine.refuse(self.name, "", need, self._no_room(f"fork, which takes {format_pages(need)}"))
+        self.promise([len(area) for area in areas], f"fork of {self.name!r}", "")
+        child = self.machine.add_process(name, self)
+        shared = sum(copy_mapping(mapping, child) for mapping in self.mappings.values())
+        child.space.next_gib = self.space.next_gib
+        self.machine.record("fork", self.name, "", (0, 0), shared)
+        return child
+
+    @calls.system_call
+    def exit(self) -> None:
+        """End: all memory of its own is free, frames that others map stay with them."""
+        self.machine.end(self, "exited", "exit")
+
+    # What Linux reports -----------------------------------------------------------------------------------------
+
+    @property
+    def vsz(self) -> int:
+        """Bytes mapped, touched or not (VmSize)."""
+        return sum(mapping.size for mapping in self.mappings.values())
+
+    @property
+    def rss(self) -> int:
+        """Bytes in memory and mapped here (VmRSS); shared ones count in full."""
+        return sum(mapping.rss for mapping in self.mappings.values())
+
+    @property
+    def pss(self) -> int:
+        """Bytes in memory, each page divided by its mappers."""
+        return procfs.totals(self)["Pss"]
+
+    @property
+    def uss(self) -> int:
+        """Bytes in memory that nobody else maps: what its exit would free."""
+        return procfs.totals(self)["Uss"]
+
+    @property
+    def swap(self) -> int:
+        """Bytes swapped out."""
+        return 0
+
+    @property
+    def page_tables(self) -> int:
+        """Bytes of page tables, the root not counted (VmPTE)."""
+        return self.space.tables * PAGE_SIZE
+
+    def smaps(self) -> dict[str, dict[str, int]]:
+        """{mapping name: {field: KiB}} for the mappings of which any part is mapped, fields as in /proc/PID/smaps."""
+        return procfs.process_smaps(self)
+
+    def status(self) -> dict[str, int]:
+        """{field: KiB}, as the memory lines of /proc/PID/status."""
+        return procfs.status(self)
+
+    # Promises ---------------------------------------------------------------------------------------------------
+
+    def may_promise(self, kind: str) -> bool:
+        """Does writable memory of this kind count in Committed_AS? Mode 2 ignores MAP_NORESERVE."""
+        if kind == "noreserve":
+            return self.machine.account.mode == MODES["never"]
+        return kind in ("private", "file-private")
+
+    def promise(self, asked: list[int], what: str, mapping: str) -> None:
+        """Promise each of `asked` (pages, one request an area), or refuse all with OutOfMemory."""
+        account = self.machine.account
+        before, total_vm = account.committed, self.vsz // PAGE_SIZE
+        for pages in asked:
+            request = Request(account, pages, total_vm)
+            if not self.machine.commit_policy(request):
+                reason = explain(request)
+                account.committed = before
+                raise self.machine.refuse(self.name, mapping, pages, f"{what} in {self.name!r} refused: {reason}")
+            account.committed += pages
+
+    # Helpers ----------------------------------------------------------------------------------------------------
+
+    def _new_name(self, name: object) -> str:
+        if name is None:
+            number = len(self.mappings) + 1
+            while f"mapping {number}" in self.mappings:
+                number += 1
+            return f"mapping {number}"
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"name {name!r} is not a name: use text, such as 'heap'")
+        if name in self.mappings:
+            raise ValueError(f"{self.name!r} has a mapping {name!r} already: names are unique, take another")
+        return name
+
+    def _file_name(self, kind: str, file: object) -> str | None:
+        if not kind.startswith("file"):
+            if file is not None:
+                raise ValueError(f"file={file!r} has no meaning for kind {kind!r}: use 'file-private' or 'file-shared'")
+            return None
+        if file is not None and (not isinstance(file, str) or not file):
+            raise ValueError(f"file={file!r} is not a name: use text, such as 'data'")
+        return file if file is not None else "file"
+
+    def _check_room(self, pages: int, name: str) -> None:
+        """The mapping must fit into what is left of the address space."""
+        left = ADDRESS_SPACE - (self.space.next_gib << GIB_SHIFT)
+        if pages > left:
+            message = (
+                f"mmap of {name!r} in {self.name!r} asked for {format_pages(pages)}, and {format_pages(max(0, left))} of "
+                f"the 128 TiB address space are left: ask for less"
+            )
+            raise self.machine.refuse(self.name, name, pages, message)
+
+    def _backing(self, kind: str, file: str | None, pages: int) -> Backing | None:
+        if kind == "shared":
+            backing = Backing(self.machine.frames)
+            backing.promised = pages
+        elif file is not None:
+            backing = self.machine.open_file(file)
+            if backing.cached:
+                self.space.need_frames(max(0, pages - backing.pages))
+        else:
+            return None
+        backing.lengthen(pages)
+        return backing
+
+    def _attach(self, mapping: Mapping, backing: Backing | None) -> None:
+        mapping.backing = backing
+        if backing:
+            backing.mappings += 1
+        self.space.mappings[mapping.name] = mapping
+        self.space.next_gib += -(-mapping.pages // (1 << GIB_SHIFT))
+
+    def _populate(self, mapping: Mapping) -> None:
+        """MAP_POPULATE: touch every page. That RAM ends meanwhile is no error (mm/gup.c, __mm_populate)."""
+        area = mapping.areas.list[0]
+        write = mapping.private and area.writable
+        tally = Tally()
+        try:
+            if area.readable:
+                access.touch(mapping, area, Range(0, mapping.pages), write, None, tally)
+        except NoFreeFrame:
+            self.machine.record("refuse", self.name, mapping.name, (0, mapping.pages), mapping.pages)
+        finally:
+            calls.count(mapping, tally, (0, mapping.pages))
+
+    def _fork_needs(self) -> int:
+        """Frames that a fork takes: page tables, and without copy on write the private pages too."""
+        tables, uppers, data = 0, set[int](), 0
+        for mapping in self.mappings.values():
+            leaves, middles = mapping.tables_to_copy()
+            tables += int(np.count_nonzero(leaves)) + int(np.count_nonzero(middles))
+            uppers |= mapping.table.uppers_over(middles)
+            data += 0 if self.machine.copy_on_write else ranges.eager_pages(mapping)
+        return data + self.space.table_frames(tables + len(uppers))
+
+    def _no_room(self, what: str) -> str:
+        frames = self.machine.frames
+        return (
+            f"{self.name!r} asked to {what}; {format_pages(frames.free)} of {format_pages(frames.total)} RAM are free "
+            f"({format_pages(frames.used)} data, {format_pages(frames.tables)} page tables). Free some memory, or take "
+            f"a machine with more RAM"
+        )
+
+
+def copy_mapping(mapping: Mapping, child: Process) -> int:
+    """Give `child` a copy of `mapping` (kernel/fork.c, dup_mmap); the pages that it maps in the child.
+
+    Only areas with a family are copied; the others start empty, and are filled by faults.
+    """
+    copy = Mapping(child, mapping.name, mapping.kind, mapping.pages, mapping.areas.copy_for_child(), mapping.table.gib)
+    child.space.mappings[copy.name] = copy
+    copy.backing = mapping.backing
+    if copy.backing and len(copy.areas):
+        copy.backing.mappings += 1
+    copied = [area for area in mapping.areas if area.family]
+    if copied:
+        copy.copy_tables(mapping)
+        if not child.machine.copy_on_write:
+            ranges.fork_eagerly(mapping, copy, copied)
+        elif mapping.page_by_page:
+            _fork_by_page(mapping, copy, copied)
+        else:
+            ranges.fork(mapping, copy, copied)
+    return copy.anon + copy.other
+
+
+def _fork_by_page(mapping: Mapping, copy: Mapping, copied: list[Area]) -> None:
+    for area in copied:
+        for number in range(area.start, area.stop):
+            page = Page(mapping, area, number, Tally())
+            if page.present:
+                mapping.rules.on_fork(page, Page(copy, area, number, Tally()))

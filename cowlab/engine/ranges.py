@@ -1,0 +1,564 @@
+"""The rules of `faults.py` for many pages at once: the fast twin of that text.
+
+A call covers a *selection* of pages. It falls into *runs*: single pages, and whole chunks of 512 pages whose entries
+and frames are uniform, so that one word stands for all. Each rule below is written once, over the words of a run, and
+does not care which of the two they are. Where RAM may not suffice, a selection is cut before the page that finds no
+free frame, and `faults.py` has the last word on that page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import frames as fr
+from .chunks import CHUNK, SHIFT, Table, Where, Words, compact
+from .page import WINDOW, Tally
+from .page_table import DIRTY, FRAME_SHIFT, NEXT_FRAME, PRESENT, WRITABLE, ZERO, has_frame
+
+if TYPE_CHECKING:
+    from .address_space import Area
+    from .mapping import Mapping
+
+Mask = NDArray[np.bool_]
+_OFFSETS = np.arange(CHUNK, dtype=np.int64)
+
+
+# Selections and runs --------------------------------------------------------------------------------------------
+
+
+class Range:
+    """Pages [start, stop), in page order."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        self.start, self.stop = start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def cut(self, n: int) -> tuple[Range, Range]:
+        """The first `n` pages, and the others."""
+        return Range(self.start, self.start + n), Range(self.start + n, self.stop)
+
+    def pages(self) -> Words:
+        return np.arange(self.start, self.stop)
+
+    @property
+    def chunks(self) -> Where:
+        return slice(self.start >> SHIFT, ((self.stop - 1) >> SHIFT) + 1)
+
+    def runs(self, mapping: Mapping) -> list[Run]:
+        """The runs that make up this range."""
+        first, last = -(-self.start // CHUNK), self.stop >> SHIFT
+        if first >= last:
+            return [Run(mapping, self.pages(), False)]
+        uniform = _uniform(mapping, first, last)
+        edges = [np.arange(self.start, first << SHIFT), np.arange(last << SHIFT, self.stop)]
+        if uniform.all():
+            runs = [Run(mapping, slice(first, last), True)]
+        else:
+            edges.insert(1, _pages_of(np.flatnonzero(~uniform) + first))
+            runs = [Run(mapping, compact(np.flatnonzero(uniform) + first), True)]
+        return [run for run in [*runs, Run(mapping, np.concatenate(edges), False)] if len(run)]
+
+
+class Scatter:
+    """Pages in any order."""
+
+    def __init__(self, pages: Words) -> None:
+        self.order = pages
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def cut(self, n: int) -> tuple[Scatter, Scatter]:
+        """The first `n` pages, and the others."""
+        return Scatter(self.order[:n]), Scatter(self.order[n:])
+
+    def pages(self) -> Words:
+        return self.order
+
+    @property
+    def chunks(self) -> Where:
+        return np.unique(self.order >> SHIFT)
+
+    def runs(self, mapping: Mapping) -> list[Run]:
+        """Single pages, sorted: neighbours in memory are then neighbours in time."""
+        return [Run(mapping, np.unique(self.order), False)]
+
+
+Selection = Range | Scatter
+
+
+class Run:
+    """Pages that are handled alike. `at`: page numbers, or, if `whole`, numbers of uniform chunks."""
+
+    __slots__ = ("at", "frames", "mapping", "table", "weight", "whole")
+
+    def __init__(self, mapping: Mapping, at: Where, whole: bool) -> None:
+        self.mapping, self.at, self.whole = mapping, at, whole
+        self.table, self.frames = mapping.table, mapping.frames
+        self.weight = CHUNK if whole else 1  # pages that one word stands for
+
+    def __len__(self) -> int:
+        return self.at.stop - self.at.start if isinstance(self.at, slice) else len(self.at)
+
+    def numbers(self) -> Words:
+        return np.arange(self.at.start, self.at.stop) if isinstance(self.at, slice) else self.at
+
+    def pick(self, mask: Mask) -> Run:
+        """The part of this run where `mask` is true."""
+        return self if mask.all() else Run(self.mapping, self.numbers()[mask], self.whole)
+
+    def as_pages(self) -> Run:
+        """The same pages, one by one."""
+        return Run(self.mapping, _pages_of(self.numbers()), False) if self.whole else self
+
+    def words_of(self, table: Table) -> Words:
+        """The words that `table` (entries, or a backing's) has for these pages."""
+        if self.whole:
+            return table.first[self.at].copy()
+        assert not isinstance(self.at, slice)
+        return table.get(self.at)
+
+    def frames_in(self, words: Words) -> Words:
+        """The frames, or the chunks of frames, that entries name."""
+        return words >> (FRAME_SHIFT + SHIFT if self.whole else FRAME_SHIFT)
+
+    def frame_words(self, frames: Words) -> Words:
+        words = self.frames.words
+        return words.first[compact(frames)].copy() if self.whole else words.get(frames)
+
+    def set_frame_words(self, frames: Words, words: Words) -> None:
+        if self.whole:
+            self.frames.words.first[compact(frames)] = words
+        else:
+            self.frames.words.set(frames, words)
+
+    def set_values(self, frames: Words, value: int) -> None:
+        if self.whole:
+            self.frames.values.fill(compact(frames), value)
+        else:
+            self.frames.values.set(frames, value)
+
+    def map(self, frames: Words, bits: Words | int) -> None:
+        """Let the entries map `frames`, with `bits`."""
+        if self.whole:
+            self.table.fill(self.at, frames << (FRAME_SHIFT + SHIFT) | bits, NEXT_FRAME)
+        else:
+            assert not isinstance(self.at, slice)
+            self.table.set(self.at, frames << FRAME_SHIFT | bits)
+
+    def set_entries(self, entries: Words | int) -> None:
+        """Change bits of the entries, or set all of them to one word without a frame."""
+        if not self.whole:
+            assert not isinstance(self.at, slice)
+            self.table.set(self.at, entries)
+        elif isinstance(entries, int):
+            self.table.fill(self.at, entries)
+        else:
+            self.table.first[self.at] = entries
+
+    def new_frames(self, word: int, value: int) -> Words:
+        allocate = self.frames.allocate_chunks if self.whole else self.frames.allocate_pages
+        return allocate(len(self), word, value)
+
+    def copy_values(self, to: Words, source: Words) -> None:
+        values = self.frames.values
+        if self.whole:
+            values.copy_chunks(compact(to), compact(source))
+        else:
+            values.set(to, values.get(source))
+
+    def unmap_frames(self, frames: Words, entries: Words) -> None:
+        """`frames` lose a mapper; dirty `entries` leave dirty frames."""
+        flags = (entries & DIRTY) * (fr.DIRTY // DIRTY)
+        (self.frames.unmap_chunks if self.whole else self.frames.unmap_pages)(frames, flags)
+
+
+def _pages_of(chunks: Words) -> Words:
+    return ((chunks << SHIFT)[:, None] + _OFFSETS).reshape(-1)
+
+
+def _uniform(mapping: Mapping, first: int, last: int) -> Mask:
+    """Which chunks [first, last) have uniform entries, on uniform frames, and a uniform backing."""
+    uniform = _uniform_in(mapping, mapping.table, first, last)
+    if mapping.backing:
+        uniform &= _uniform_in(mapping, mapping.backing.table, first, last)
+    return uniform
+
+
+def _uniform_in(mapping: Mapping, table: Table, first: int, last: int) -> Mask:
+    uniform = table.row[first:last] == 0
+    words = table.first[first:last]
+    mapped = uniform & has_frame(words)
+    if mapped.all():
+        return mapping.frames.words.row[compact(words >> (FRAME_SHIFT + SHIFT))] == 0
+    if mapped.any():
+        uniform[mapped] = mapping.frames.words.row[words[mapped] >> (FRAME_SHIFT + SHIFT)] == 0
+    return uniform
+
+
+# Reads and writes -----------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Plan:
+    """What an access will do to one run: which of its pages get a zeroed frame, a copy, their own frame again."""
+
+    run: Run
+    entries: Words
+    fill: Mask
+    copy: Mask
+    reuse: Mask
+
+    @property
+    def need(self) -> int:
+        """Frames that it takes."""
+        return (int(np.count_nonzero(self.fill)) + int(np.count_nonzero(self.copy))) * self.run.weight
+
+    def in_pages(self) -> Plan:
+        """The same for single pages, if not so many whole chunks of frames are free."""
+        if self.run.whole and self.need and not self.run.frames.can_allocate_chunks(self.need >> SHIFT):
+            return plan(self.run.as_pages(), write=True)
+        return self
+
+
+def plan(run: Run, write: bool) -> Plan:
+    """What `on_read` or `on_write` decides for each page of `run`."""
+    entries = run.words_of(run.table)
+    nothing = np.zeros(len(run), np.bool_)
+    if not run.mapping.private:
+        backing = run.mapping.backing
+        assert backing
+        return Plan(run, entries, run.words_of(backing.table) == 0, nothing, nothing)
+    if not write:
+        return Plan(run, entries, nothing, nothing, nothing)
+    return _plan_private_write(run, entries)
+
+
+def _plan_private_write(run: Run, entries: Words) -> Plan:
+    mapped = has_frame(entries)
+    readonly = entries & WRITABLE == 0
+    protected = mapped & readonly
+    sole = _mapped_once(run, entries, protected)
+    unmapped = readonly & ~mapped
+    if run.mapping.backing is None:
+        return Plan(run, entries, unmapped, protected & ~sole, sole)
+    zero = entries & ZERO != 0  # an area of a file never maps the zero page
+    return Plan(run, entries, zero, (protected & ~sole) | (unmapped & ~zero), sole)
+
+
+def _mapped_once(run: Run, entries: Words, where: Mask) -> Mask:
+    """Which pages of `where` map an anonymous frame that nobody else maps."""
+    if not where.any():
+        return where
+    frames = run.frames_in(entries if where.all() else entries[where])
+    words = run.frame_words(frames)
+    once = (words & fr.KIND == fr.ANON) & (words < 2 * fr.MAPPER)
+    if len(once) == len(where):
+        return once
+    result = np.zeros(len(where), np.bool_)
+    result[where] = once
+    return result
+
+
+def need(mapping: Mapping, selection: Selection, write: bool) -> int:
+    """Frames, for data and page tables, that an access would take."""
+    data = 0
+    if write or not mapping.private:
+        data = sum(plan(run, write).need for run in selection.runs(mapping))
+    return data + mapping.space.table_frames(mapping.table.missing_tables(selection.chunks))
+
+
+def write(mapping: Mapping, selection: Selection, value: int | None, tally: Tally) -> None:
+    """`on_write` for all pages of `selection`, which frames suffice for."""
+    plans = [plan(run, write=True).in_pages() for run in selection.runs(mapping)]
+    mapping.space.count_tables(mapping.table.add_tables(selection.chunks))
+    for each in plans:
+        (_write_private if mapping.private else _write_shared)(each, value, tally)
+
+
+def _write_private(each: Plan, value: int | None, tally: Tally) -> None:
+    run, mapping = each.run, each.run.mapping
+    if value is not None:
+        _store(run, each.entries, value)
+    if each.fill.any():
+        part = run.pick(each.fill)
+        part.map(part.new_frames(fr.NEW_ANON, value or 0), PRESENT | WRITABLE | DIRTY)
+        tally.zero_fill += (n := len(part) * run.weight)
+        tally.minor += n
+        mapping.anon += n
+    if each.copy.any():
+        _copy(run.pick(each.copy), each.entries[each.copy], value, tally)
+    if each.reuse.any():
+        _reuse(run.pick(each.reuse), each.entries[each.reuse], value, tally)
+
+
+def _store(run: Run, entries: Words, value: int) -> None:
+    """Put `value` into the pages that are writable without a fault."""
+    writable = entries & WRITABLE != 0
+    if writable.any():
+        run.set_values(run.frames_in(entries[writable]), value)
+
+
+def _copy(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
+    """write_protected and write_missing where they copy: a new frame; the old one loses its mapper if it had one."""
+    mapping = part.mapping
+    present = entries & PRESENT != 0
+    words = entries
+    if not present.all():
+        assert mapping.backing
+        words = np.where(present, entries, part.words_of(mapping.backing.table))
+    old = part.frames_in(words)
+    new = part.new_frames(fr.NEW_ANON, value or 0)
+    if value is None:
+        part.copy_values(new, old)
+    if present.any():
+        mapping.count_words(part.frame_words(old[present]), -part.weight)
+        part.unmap_frames(old[present], entries[present])
+    part.map(new, PRESENT | WRITABLE | DIRTY)
+    n = len(part) * part.weight
+    mapping.anon += n
+    tally.copy += n
+    tally.minor += n
+
+
+def _reuse(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
+    """write_protected where the last owner takes the frame over."""
+    frames = part.frames_in(entries)
+    part.set_frame_words(frames, part.frame_words(frames) | fr.EXCLUSIVE)
+    part.set_entries(entries | WRITABLE | DIRTY)
+    if value is not None:
+        part.set_values(frames, value)
+    n = len(part) * part.weight
+    tally.reuse += n
+    tally.minor += n
+
+
+def _write_shared(each: Plan, value: int | None, tally: Tally) -> None:
+    """write_shared, and the writes that take no fault."""
+    run, entries = each.run, each.entries
+    present = entries & PRESENT != 0
+    first_write = present & (entries & WRITABLE == 0)
+    if first_write.any():
+        part = run.pick(first_write)
+        frames = run.frames_in(entries[first_write])
+        part.set_frame_words(frames, part.frame_words(frames) | fr.DIRTY)
+        tally.minor += len(part) * run.weight
+    if present.any():
+        run.pick(present).set_entries(entries[present] | WRITABLE | DIRTY)
+        if value is not None:
+            run.set_values(run.frames_in(entries[present]), value)
+    if not present.all():
+        part = run.pick(~present)
+        frames = _map_backing(part, WRITABLE | DIRTY, fr.DIRTY, tally)
+        tally.minor += len(part) * run.weight
+        if value is not None:
+            part.set_values(frames, value)
+
+
+def _map_backing(part: Run, bits: int, flags: int, tally: Tally) -> Words:
+    """Let entries that map nothing map their backing's frames, created where missing; the frames."""
+    backing = part.mapping.backing
+    assert backing
+    missing = part.words_of(backing.table) == 0
+    if missing.any():
+        numbers = part.numbers()[missing]
+        (backing.create_chunks if part.whole else backing.create_pages)(numbers)
+        tally.zero_fill += len(numbers) * part.weight
+    frames = part.frames_in(part.words_of(backing.table))
+    part.set_frame_words(frames, (part.frame_words(frames) | flags) + fr.MAPPER)
+    part.map(frames, PRESENT | bits)
+    n = len(part) * part.weight
+    part.mapping.other += n
+    tally.file_map += n
+    return frames
+
+
+def read(mapping: Mapping, selection: Selection, tally: Tally) -> None:
+    """`on_read` for all pages of `selection`, which frames suffice for."""
+    mapping.space.count_tables(mapping.table.add_tables(selection.chunks))
+    for run in selection.runs(mapping):
+        missing = run.words_of(run.table) & PRESENT == 0
+        if not missing.any():
+            continue
+        part = run.pick(missing)
+        if mapping.backing is None:
+            part.set_entries(PRESENT | ZERO)
+            tally.zero_map += (n := len(part) * run.weight)
+            tally.minor += n
+        elif run.whole:
+            _read_chunks(part, tally)
+        else:
+            _read_windows(part, selection, tally)
+
+
+def _read_bits(mapping: Mapping, page: int) -> int:
+    """A read fault maps shared memory writable at once, where its area is; a shared file wants to hear of the write."""
+    area = mapping.areas.at(page)
+    shared_memory = mapping.backing is not None and mapping.backing.name is None
+    return WRITABLE if shared_memory and area is not None and area.writable else 0
+
+
+def _read_chunks(part: Run, tally: Tally) -> None:
+    """read_backing for whole chunks: one fault a window where the pages are in memory, one a page where not."""
+    assert part.mapping.backing
+    created = int(np.count_nonzero(part.words_of(part.mapping.backing.table) == 0))
+    tally.minor += created * CHUNK + (len(part) - created) * (CHUNK // WINDOW)
+    if part.whole and created and not part.frames.can_allocate_chunks(created):
+        part = part.as_pages()
+    first = int(part.numbers()[0])
+    _map_backing(part, _read_bits(part.mapping, first << SHIFT if part.whole else first), 0, tally)
+
+
+def _read_windows(part: Run, selection: Selection, tally: Tally) -> None:
+    """read_backing for single pages, none of them in the window that an area's unaligned start shifts.
+
+    In each window the first page touched takes a fault, which maps all that is in memory; then each page that is not
+    in memory takes its own.
+    """
+    mapping = part.mapping
+    assert mapping.backing and not isinstance(part.at, slice)
+    windows, grid, touched = _windows(mapping, part.at)
+    in_memory = mapping.backing.table.get(grid) != 0
+    mapped = mapping.table.get(grid) & PRESENT != 0
+    created = touched & ~in_memory
+    tally.minor += int(np.count_nonzero(created))
+    first = _first_touched(windows, part.at, selection)
+    tally.minor += int(np.count_nonzero(mapping.backing.table.get(first)))
+    pages = grid[created | (in_memory & ~mapped)]
+    _map_backing(Run(mapping, pages, False), _read_bits(mapping, int(pages[0])), 0, tally)
+
+
+def _windows(mapping: Mapping, touched: Words) -> tuple[Words, Words, Mask]:
+    """The windows of `touched` (sorted) pages, all their pages in the area, and which of these are touched."""
+    area = mapping.areas.at(int(touched[0]))
+    assert area
+    windows = np.unique(touched // WINDOW)
+    grid = windows[:, None] * WINDOW + np.arange(WINDOW)
+    marks = np.zeros(grid.shape, np.bool_)
+    marks[np.searchsorted(windows, touched // WINDOW), touched % WINDOW] = True
+    inside = (grid < area.stop) & (grid >= area.start)
+    return windows, grid[inside], marks[inside]
+
+
+def _first_touched(windows: Words, touched: Words, selection: Selection) -> Words:
+    """The page of each window that is touched first, in the order of the access."""
+    order = touched
+    if isinstance(selection, Scatter):
+        order = selection.order[np.isin(selection.order, touched)]
+    _, at = np.unique(order // WINDOW, return_index=True)
+    return order[at]
+
+
+# Fork, unmap, protect -------------------------------------------------------------------------------------------
+
+
+def fork(mapping: Mapping, child: Mapping, copied: list[Area]) -> None:
+    """`on_fork` for each present page of the areas `copied`."""
+    mapping.protect_all()
+    for area in copied:
+        for run in Range(area.start, area.stop).runs(mapping):
+            entries = run.words_of(run.table)
+            mapped = has_frame(entries)
+            if mapped.any():
+                _share(run.pick(mapped), entries if mapped.all() else entries[mapped], child)
+    child.copy_entries(mapping)
+
+
+def _share(part: Run, entries: Words, child: Mapping) -> None:
+    """The frames that `entries` map have one mapper more, in `child`, and belong to nobody alone."""
+    frames = part.frames_in(entries)
+    words = part.frame_words(frames) & ~fr.EXCLUSIVE
+    part.set_frame_words(frames, words + fr.MAPPER)
+    child.count_words(words, part.weight)
+
+
+def fork_eagerly(mapping: Mapping, child: Mapping, copied: list[Area]) -> None:
+    """Fork without copy on write: each anonymous frame is copied at once, and stays writable on both sides."""
+    child.copy_entries(mapping)
+    for area in copied:
+        for run in Range(area.start, area.stop).runs(child):
+            entries = run.words_of(run.table)
+            anonymous = _where_anonymous(run, entries)
+            if anonymous.any():
+                _duplicate(run.pick(anonymous), entries[anonymous])
+            others = has_frame(entries) & ~anonymous
+            if others.any():
+                _share(run.pick(others), entries[others], child)
+
+
+def _duplicate(part: Run, entries: Words) -> None:
+    if part.whole and not part.frames.can_allocate_chunks(len(part)):
+        part = part.as_pages()
+        entries = part.words_of(part.table)
+    new = part.new_frames(fr.NEW_ANON, 0)
+    part.copy_values(new, part.frames_in(entries))
+    part.map(new, entries & (NEXT_FRAME - 1))
+    part.mapping.anon += len(part) * part.weight
+
+
+def _where_anonymous(run: Run, entries: Words) -> Mask:
+    """Which entries map an anonymous frame."""
+    mapped = has_frame(entries)
+    result = np.zeros(len(run), np.bool_)
+    if mapped.any():
+        result[mapped] = run.frame_words(run.frames_in(entries[mapped])) & fr.KIND == fr.ANON
+    return result
+
+
+def unmap(mapping: Mapping, start: int, stop: int) -> None:
+    """`on_unmap` for pages [start, stop)."""
+    for run in Range(start, stop).runs(mapping):
+        entries = run.words_of(run.table)
+        mapped = has_frame(entries)
+        if mapped.any():
+            part = run.pick(mapped)
+            entries = entries if part is run else entries[mapped]
+            frames = run.frames_in(entries)
+            mapping.count_words(part.frame_words(frames), -run.weight)
+            part.unmap_frames(frames, entries)
+        if not run.whole:
+            run.set_entries(np.zeros(len(run), np.int64))
+    first = -(-start // CHUNK)
+    last = -(-stop // CHUNK) if stop == mapping.pages else stop >> SHIFT
+    if first < last:
+        mapping.table.fill(slice(first, last), 0)  # gives the rows of dense chunks back
+
+
+def protect(mapping: Mapping, start: int, stop: int, writable: bool) -> None:
+    """`on_protect` for pages [start, stop), whose area is `writable` or not from here on."""
+    for run in Range(start, stop).runs(mapping):
+        entries = run.words_of(run.table)
+        present = entries & PRESENT != 0
+        allowed = present & _may_write(run, entries) if writable else np.zeros(len(run), np.bool_)
+        changed = np.where(allowed, entries | WRITABLE, entries & ~WRITABLE)
+        if (changed != entries).any():
+            run.set_entries(changed)
+
+
+def _may_write(run: Run, entries: Words) -> Mask:
+    """Which entries a change to "rw" lets be written without a fault."""
+    mapping = run.mapping
+    if not mapping.private:
+        assert mapping.backing
+        return np.ones(len(run), np.bool_) if mapping.backing.name is None else entries & DIRTY != 0
+    mapped = has_frame(entries)
+    result = np.zeros(len(run), np.bool_)
+    if mapped.any():
+        words = run.frame_words(run.frames_in(entries[mapped]))
+        result[mapped] = words & (fr.KIND | fr.EXCLUSIVE) == fr.ANON | fr.EXCLUSIVE
+    return result
+
+
+def eager_pages(mapping: Mapping) -> int:
+    """Anonymous frames that `mapping` maps in the areas that fork copies."""
+    total = 0
+    for area in mapping.areas:
+        for run in Range(area.start, area.stop).runs(mapping) if area.family else ():
+            total += int(np.count_nonzero(_where_anonymous(run, run.words_of(run.table)))) * run.weight
+    return total
