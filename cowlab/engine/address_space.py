@@ -9,14 +9,15 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .chunks import CHUNK, SHIFT
 from .frames import Frames
-from .page_table import GIB_SHIFT
+from .page_table import GIB_SHIFT, PageTable, Tables
 
 if TYPE_CHECKING:
+    from .backing import Backing
     from .mapping import Mapping
 
 
@@ -112,7 +113,8 @@ class Areas:
         """Let an area begin at `page`, if one holds it. Both parts keep the family."""
         area = self.at(page)
         if area and area.start < page:
-            self.list.insert(self.list.index(area) + 1, replace(area, start=page))
+            right = Area(page, area.stop, area.prot, area.promised, area.family)
+            self.list.insert(self.list.index(area) + 1, right)
             area.stop = page
 
     def found_family(self, area: Area) -> None:
@@ -145,7 +147,9 @@ class Areas:
 
     def copy_for_child(self) -> Areas:
         """The same areas in the child of a fork: each that had a family gets one of its own."""
-        return Areas([replace(area, family=Family(True) if area.family else None) for area in self.list])
+        return Areas(
+            [Area(a.start, a.stop, a.prot, a.promised, Family(True) if a.family else None) for a in self.list]
+        )
 
 
 def _start(area: Area) -> int:
@@ -176,6 +180,20 @@ class AddressSpace:
         self.uppers: set[int] = set()
         self.tables = 0
         self.next_gib = 0  # where the next mapping begins
+
+    def adopt(self, mapping: Mapping, backing: Backing | None) -> None:
+        """Have `mapping`, with what stands behind it."""
+        self.mappings[mapping.name] = mapping
+        mapping.backing = backing
+        if backing and len(mapping.areas):
+            backing.mappings += 1
+
+    def take_tables(self, table: PageTable, tables: Tables) -> None:
+        """Have the table pages of a mapping that fork copied."""
+        table.leaves, table.middles = tables.leaves, tables.middles
+        new = tables.uppers - self.uppers
+        self.uppers |= new
+        self.count_tables(tables.count + len(new))
 
     def table_frames(self, tables: int) -> int:
         """Frames that `tables` table pages take."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .chunks import CHUNK, SHIFT, Table, Words
+from .chunks import CHUNK, SHIFT, Table, Words, expand
 from .frames import FILE, SHMEM, Frames
 from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT
 
@@ -60,28 +60,26 @@ class Backing:
         self.create_pages(np.arange(start, min(stop, first << SHIFT)))
         self.create_pages(np.arange(max(start, last << SHIFT), stop))
 
-    def create(self, page: int, flags: int = 0) -> int:
+    def create(self, page: int) -> int:
         """Bring `page` into memory; its frame. The caller has seen that one is free."""
-        frame = self.frames.allocate(self.kind | flags, self.value(page))
+        frame = self.frames.allocate(self.kind, self.value(page))
         self.table.put(page, frame << FRAME_SHIFT | PRESENT)
         return frame
 
-    def create_pages(self, pages: Words, flags: int = 0) -> Words:
-        """As `create`, for many pages; their frames."""
+    def create_pages(self, pages: Words) -> None:
+        """As `create`, for many pages."""
         if not len(pages):
-            return pages
-        frames = self.frames.allocate_pages(len(pages), self.kind | flags)
+            return
+        frames = self.frames.allocate_pages(len(pages), self.kind)
         if self.name is not None:
             self.frames.values.set(frames, FIRST_VALUE + pages)
         self.table.set(pages, frames << FRAME_SHIFT | PRESENT)
-        return frames
 
-    def create_chunks(self, chunks: Words, flags: int = 0) -> Words:
-        """As `create`, for whole chunks; the chunks of their frames."""
+    def create_chunks(self, chunks: Words) -> None:
+        """As `create`, for whole chunks."""
         first, step = (FIRST_VALUE + (chunks << SHIFT), 1) if self.name is not None else (0, 0)
-        frames = self.frames.allocate_chunks(len(chunks), self.kind | flags, first, step)
-        self.table.fill(chunks, frames << (SHIFT + FRAME_SHIFT) | PRESENT, NEXT_FRAME)
-        return frames
+        frames = self.frames.allocate_chunks(len(chunks), self.kind, first, step)
+        self.table.fill(chunks, expand(frames) << (SHIFT + FRAME_SHIFT) | PRESENT, NEXT_FRAME)
 
     def value(self, page: int) -> int:
         """What `page` holds when it comes into memory."""

@@ -1,2 +1,128 @@
-def check(machine):
-    pass
+"""The invariants of a machine, counted anew from its page tables. `Machine(check=True)` checks them after every call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import frames as fr
+from .backing import Backing
+from .chunks import CHUNK, SHIFT, Words
+from .page_table import DIRTY, FRAME_SHIFT, GIB_SHIFT, WRITABLE, has_frame
+
+if TYPE_CHECKING:
+    from .machine import Machine
+    from .mapping import Mapping
+
+
+class Broken(AssertionError):
+    """An invariant of the machine does not hold: a rule that was replaced is wrong, or the model is."""
+
+
+def check(machine: Machine) -> None:
+    """Raise Broken at the first invariant that does not hold."""
+    mappings = [m for process in machine.processes for m in process.mappings.values()]
+    entries = [m.table.get(np.arange(m.pages)) for m in mappings]
+    _check_map_counts(machine, entries)
+    _check_frames(machine, _backings(machine, mappings))
+    for mapping, words in zip(mappings, entries, strict=True):
+        _check_entries(mapping, words)
+        _check_areas(mapping)
+    _check_tables(machine)
+    _check_account(machine, mappings)
+
+
+def _require(holds: bool, message: str) -> None:
+    if not holds:
+        raise Broken(message)
+
+
+def _all_words(machine: Machine) -> Words:
+    frames = machine.frames
+    size = min(frames.total, len(frames.words) * CHUNK)
+    return frames.words.get(np.arange(size))
+
+
+def _check_map_counts(machine: Machine, entries: list[Words]) -> None:
+    words = _all_words(machine)
+    named = np.concatenate([np.zeros(0, np.int64), *[e[has_frame(e)] >> FRAME_SHIFT for e in entries]])
+    _require(bool((named < len(words)).all()), "an entry names a frame that does not exist")
+    mappers = np.bincount(named, minlength=len(words))
+    wrong = np.flatnonzero(mappers != words >> fr.COUNT_SHIFT)
+    if len(wrong):
+        frame = int(wrong[0])
+        raise Broken(
+            f"frame {frame} says {words[frame] >> fr.COUNT_SHIFT} mappers, and {mappers[frame]} entries map it"
+        )
+    mapped_free = (mappers > 0) & (words & fr.KIND == 0)
+    _require(not mapped_free.any(), "an entry maps a frame that is free (dangling)")
+
+
+def _backings(machine: Machine, mappings: list[Mapping]) -> set[Backing]:
+    return set(machine.files.values()) | {m.backing for m in mappings if m.backing and len(m.areas)}
+
+
+def _check_frames(machine: Machine, backings: set[Backing]) -> None:
+    """Free, data and page tables make up RAM; no anonymous frame without a mapper; backings hold what is counted."""
+    frames, words = machine.frames, _all_words(machine)
+    kinds = words & fr.KIND
+    _require(int(np.count_nonzero(kinds)) == frames.used, f"{frames.used} frames are counted as used: leaked or lost")
+    lonely = (kinds == fr.ANON) & (words < fr.MAPPER)
+    _require(not lonely.any(), "an anonymous frame has no mapper (leaked)")
+    several = (words & fr.EXCLUSIVE != 0) & (words >= 2 * fr.MAPPER)
+    _require(not several.any(), "a frame that is exclusive has several mappers")
+    for kind in (fr.FILE, fr.SHMEM):
+        held = sum(int(np.count_nonzero(b.table.get(np.arange(b.pages)))) for b in backings if b.kind == kind)
+        counted = frames.cached[kind]
+        _require(held == counted == int(np.count_nonzero(kinds == kind)), "frames of files are counted wrongly")
+    _require(0 <= frames.free <= frames.total, "more frames in use than RAM has")
+
+
+def _check_entries(mapping: Mapping, entries: Words) -> None:
+    """Entries lie in areas and on frames of the right kind; a private entry is writable only on an exclusive frame."""
+    name = f"{mapping.process.name}/{mapping.name}"
+    inside = np.zeros(mapping.pages, np.bool_)
+    for area in mapping.areas:
+        inside[area.start : area.stop] = True
+        if not area.writable:
+            _require(not (entries[area.start : area.stop] & WRITABLE).any(), f"{name}: writable entry, read-only area")
+    _require(not entries[~inside].any(), f"{name}: an entry outside every area")
+    mapped = entries[has_frame(entries)]
+    words = mapping.frames.words.get(mapped >> FRAME_SHIFT)
+    anon = words & fr.KIND == fr.ANON
+    counts = int(anon.sum()), int((~anon).sum())
+    _require(counts == (mapping.anon, mapping.other), f"{name}: resident pages {counts} are counted wrongly")
+    writable = mapped & WRITABLE != 0
+    _require(bool((mapped[writable & anon] & DIRTY).all()), f"{name}: anonymous page writable and clean")
+    if mapping.private:
+        alone = words & (fr.KIND | fr.EXCLUSIVE) == fr.ANON | fr.EXCLUSIVE
+        _require(bool(alone[writable].all()), f"{name}: a private page is writable and not exclusive")
+    leaves = np.flatnonzero(np.add.reduceat(entries != 0, np.arange(0, mapping.pages, CHUNK)))
+    _require(bool(mapping.table.leaves[leaves].all()), f"{name}: entries without a leaf table")
+
+
+def _check_areas(mapping: Mapping) -> None:
+    areas = mapping.areas.list
+    _require(all(area.start < area.stop for area in areas), f"{mapping.name}: an empty area")
+    _require(all(a.stop <= b.start for a, b in zip(areas, areas[1:], strict=False)), f"{mapping.name}: areas overlap")
+
+
+def _check_tables(machine: Machine) -> None:
+    total = 0
+    for process in machine.processes:
+        count = len(process.space.uppers)
+        for mapping in process.mappings.values():
+            table = mapping.table
+            count += int(np.count_nonzero(table.leaves)) + int(np.count_nonzero(table.middles))
+            of_leaves = np.unique(np.flatnonzero(table.leaves) >> (GIB_SHIFT - SHIFT))
+            _require(bool(table.middles[of_leaves].all()), f"{mapping.name}: a leaf without a middle table")
+        _require(count == process.space.tables, f"{process.name}: {count} page tables, {process.space.tables} counted")
+        total += count
+    _require(machine.frames.tables == (total if machine.page_tables else 0), "frames of page tables counted wrongly")
+
+
+def _check_account(machine: Machine, mappings: list[Mapping]) -> None:
+    shared = sum(b.promised for b in _backings(machine, mappings))
+    committed = shared + sum(m.areas.promised for m in mappings)
+    _require(committed == machine.account.committed, f"{machine.account.committed} pages committed, not {committed}")

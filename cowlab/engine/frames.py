@@ -13,16 +13,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, compact
+from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, compact, every, expand, some
 
 ANON, FILE, SHMEM = 1, 2, 3
 KIND, EXCLUSIVE, DIRTY, MAPPER = 3, 4, 8, 16
 COUNT_SHIFT = 4
+_FLAGS = EXCLUSIVE | DIRTY
 NEW_ANON = MAPPER | DIRTY | EXCLUSIVE | ANON
 """The word of an anonymous frame as the fault that makes it leaves it: mapped once, by its owner alone."""
 
 POISON = -0x2152411021524111
 """What a freed frame holds on a checked machine (0xDEADBEEFDEADBEEF), so that a dangling use shows."""
+
+
+_ROOM = 1 << 19  # chunks in 1 TiB: tables of frames are made for at most this many, and grow beyond
 
 
 class _Stack:
@@ -67,14 +71,15 @@ class Frames:
 
     def __init__(self, total: int, pool: Pool, poison: bool = False) -> None:
         self.total = total
-        self.words = Table(pool, 1)
-        self.values = Table(pool, 1)
+        self._chunks = total >> SHIFT  # whole chunks of RAM; the rest is one short chunk at the end
+        room = min(self._chunks + 1, _ROOM)  # zeros that the host backs with memory as they are used
+        self.words = Table(pool, room)
+        self.values = Table(pool, room)
         self.pool = pool
         self.used = 0
         self.tables = 0
         self.cached = {FILE: 0, SHMEM: 0}  # frames that files and shared memory hold, mapped or not
         self._poison = poison
-        self._chunks = total >> SHIFT  # whole chunks of RAM; the rest is one short chunk at the end
         self._next = 0  # the lowest chunk that was never used
         self._whole = _Stack()  # chunks that were used and are wholly free again
         self._loose = _Stack()  # free frames of chunks that are partly used
@@ -122,12 +127,12 @@ class Frames:
 
     # Many frames ------------------------------------------------------------------------------------------------
 
-    def allocate_pages(self, n: int, word: int, value: int = 0) -> Words:
+    def allocate_pages(self, n: int, word: int, value: int | None = 0) -> Words:
         """`n` free frames with that word, each holding `value`; the caller has seen that so many are free."""
         parts = []
         whole = min(n >> SHIFT, self._whole_chunks())
         if whole:
-            chunks = self.allocate_chunks(whole, word, value)
+            chunks = expand(self.allocate_chunks(whole, word, value))
             parts.append(((chunks << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1))
             n -= len(chunks) * CHUNK
         while self._loose.size < n:
@@ -137,20 +142,22 @@ class Frames:
         parts.append(self._set(self._loose.pop(n), word, value))
         return np.concatenate(parts)
 
-    def allocate_chunks(self, n: int, word: int, value: int | Words = 0, step: int = 0) -> Words:
+    def allocate_chunks(self, n: int, word: int, value: int | Words | None = 0, step: int = 0) -> Where:
         """`n` wholly free chunks, their frames with that word, frame i of each holding `value + step * i`.
 
-        The caller has seen that so many chunks are free.
+        The caller has seen that so many chunks are free; with value None it sets what they hold.
         """
         again = min(n, self._whole.size)
-        chunks = np.concatenate([np.sort(self._whole.pop(again)), np.arange(self._next, self._next + n - again)])
+        where: Where = slice(self._next, self._next + n - again)
         self._next += n - again
         self._reserve(self._next)
+        if again:
+            where = compact(np.concatenate([np.sort(self._whole.pop(again)), expand(where)]))
         self._count(word, n * CHUNK)
-        where = compact(chunks)
         self.words.fill(where, word)
-        self.values.fill(where, value, step)
-        return chunks
+        if value is not None:
+            self.values.fill(where, value, step)
+        return where
 
     def can_allocate_chunks(self, n: int) -> bool:
         """Are there `n` wholly free chunks?"""
@@ -165,18 +172,17 @@ class Frames:
         slots = self.words.slots(frames)
         words = (self.pool.flat[slots] | flags) - MAPPER
         self.pool.flat[slots] = words
-        gone = (words < MAPPER) & (words & KIND == ANON)
-        if gone.any():
+        gone = words & ~_FLAGS == ANON
+        if some(gone):
             self.release(frames[gone])
 
-    def unmap_chunks(self, chunks: Words, flags: Words | int = 0) -> None:
+    def unmap_chunks(self, chunks: Where, flags: Words | int = 0) -> None:
         """As `unmap`, for all frames of uniform `chunks`."""
-        where = compact(chunks)
-        words = (self.words.first[where] | flags) - MAPPER
-        self.words.first[where] = words
-        gone = (words < MAPPER) & (words & KIND == ANON)
-        if gone.any():
-            self._release_chunks(chunks if gone.all() else chunks[gone])
+        words = (self.words.first[chunks] | flags) - MAPPER
+        self.words.first[chunks] = words
+        gone = words & ~_FLAGS == ANON
+        if some(gone):
+            self._release_chunks(chunks if every(gone) else expand(chunks)[gone])
 
     def release(self, frames: Words) -> None:
         """`frames` are free."""
@@ -187,12 +193,12 @@ class Frames:
         else:
             self._loose.push(np.sort(frames)[::-1])
 
-    def _release_chunks(self, chunks: Words) -> None:
-        self._count(self.words.at(int(chunks[0]) << SHIFT), -len(chunks) * CHUNK)
-        where = compact(chunks)
-        self.words.fill(where, 0)
-        self.values.fill(where, POISON if self._poison else 0)
-        self._whole.push(np.sort(chunks)[::-1])
+    def _release_chunks(self, chunks: Where) -> None:
+        numbers = expand(chunks)
+        self._count(self.words.at(int(numbers[0]) << SHIFT), -len(numbers) * CHUNK)
+        self.words.fill(chunks, 0)
+        self.values.fill(chunks, POISON if self._poison else 0)
+        self._whole.push(np.sort(numbers)[::-1])
 
     # Bookkeeping ------------------------------------------------------------------------------------------------
 
@@ -201,11 +207,12 @@ class Frames:
         if word & KIND != ANON:
             self.cached[word & KIND] += n
 
-    def _set(self, frames: Words, word: int, value: int) -> Words:
+    def _set(self, frames: Words, word: int, value: int | None) -> Words:
         if word:
             self._count(word, len(frames))
         self.words.set(frames, word)
-        self.values.set(frames, value)
+        if value is not None:
+            self.values.set(frames, value)
         return frames
 
     def _whole_chunks(self) -> int:

@@ -78,6 +78,7 @@ class Machine:
         self.files: dict[str, Backing] = {}
         self.init = Process(self, "init", None)
         self._living: dict[str, Process] = {}
+        self._numbers: dict[str, int] = {}  # the number last used in made-up names, by what stands before it
         self._callbacks: list[Callable[[Machine], object]] = []
         self._faults = {"pgfault": 0, "pgmajfault": 0, "pgreuse": 0}
 
@@ -171,11 +172,12 @@ class Machine:
     # What the rest of the engine uses ---------------------------------------------------------------------------
 
     def new_name(self, name: object, prefix: str) -> str:
-        """`name`, checked, or the first free one of `prefix` and a number."""
+        """`name`, checked, or one made of `prefix` and the next number."""
         if name is None:
-            number = 1
+            number = self._numbers.get(prefix, 0) + 1
             while f"{prefix}{number}" in self._living:
                 number += 1
+            self._numbers[prefix] = number
             return f"{prefix}{number}"
         if not isinstance(name, str) or not name:
             raise ValueError(f"name {name!r} is not a name: use text, such as 'worker 1'")

@@ -16,7 +16,7 @@ from .backing import FIRST_VALUE, Backing
 from .chunks import Words
 from .errors import SegmentationFault
 from .page import Faults
-from .page_table import FRAME_SHIFT, WRITABLE, PageTable, has_frame
+from .page_table import FRAME_SHIFT, PageTable, Tables, has_frame
 from .ranges import Range, Selection
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ KINDS = ("private", "shared", "noreserve", "file-private", "file-shared")
 PROTS = ("rw", "r", "")
 
 Pages = Iterable[int] | NDArray[np.integer[Any]]
-Mask = NDArray[np.bool_]
 
 
 class Mapping:
@@ -36,7 +35,7 @@ class Mapping:
     (pages 0 to 511), `write(pages=[3, 9])` (any pages, in that order).
     """
 
-    def __init__(self, process: Process, name: str, kind: str, pages: int, areas: Areas, gib: int) -> None:
+    def __init__(self, process: Process, name: str, kind: str, pages: int, areas: Areas, table: PageTable) -> None:
         self.process = process
         self.name = name
         self.kind = kind
@@ -48,7 +47,7 @@ class Mapping:
         self.private = kind in ("private", "noreserve", "file-private")
         self.backing: Backing | None = None
         self.areas = areas
-        self.table = PageTable(self.frames.pool, pages, gib, self.space.uppers)
+        self.table = table
         self.anon = 0  # pages that map an anonymous frame
         self.other = 0  # pages that map a frame of a file or a shared object
 
@@ -251,31 +250,19 @@ class Mapping:
         self.anon += anon * weight
         self.other += (len(kinds) - anon) * weight
 
-    def protect_all(self) -> None:
-        """No entry may be written without a fault."""
-        self.table.clear_bits(WRITABLE)
-
-    def tables_to_copy(self) -> tuple[Mask, Mask]:
+    def tables_to_copy(self) -> Tables:
         """The leaves and middle tables that fork copies: over the areas with a family, also where they are empty."""
-        table, areas = self.table, self.areas.list
-        if all(area.family for area in areas):
-            return table.leaves.copy(), table.middles.copy()
-        return table.tables_over([(area.start, area.stop) for area in areas if area.family])
+        if all(area.family for area in self.areas):
+            return self.table.tables_over(None)
+        return self.table.tables_over([(area.start, area.stop) for area in self.areas if area.family])
 
-    def copy_tables(self, parent: Mapping) -> None:
-        """Have the table pages that fork copies."""
-        leaves, middles = parent.tables_to_copy()
-        self.table.leaves, self.table.middles = leaves, middles
-        uppers = self.table.uppers_over(middles) - self.space.uppers
-        self.space.uppers |= uppers
-        self.space.count_tables(int(np.count_nonzero(leaves)) + int(np.count_nonzero(middles)) + len(uppers))
-
-    def copy_entries(self, parent: Mapping) -> None:
-        """Take over the parent's entries in the areas that fork copies."""
-        self.table.take_words(parent.table)
-        for area in parent.areas:
+    def copy_entries(self, tables: Tables, child: Process) -> PageTable:
+        """A page table for `child` with the entries of the areas that fork copies."""
+        table = self.table.copy(tables, child.space.uppers)
+        for area in self.areas:
             if not area.family:
-                self.table.clear(area.start, area.stop)
+                table.clear(area.start, area.stop)
+        return table
 
     def _values_at(self, numbers: Words) -> NDArray[np.uint64]:
         entries = self.table.get(numbers)

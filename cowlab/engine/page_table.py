@@ -13,10 +13,14 @@ middle tables belong to one mapping, and the upper ones to the process.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from .chunks import CHUNK, SHIFT, Pool, Table, Words
+from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, every
+
+Mask = NDArray[np.bool_]
 
 PRESENT, WRITABLE, DIRTY, ZERO = 1, 2, 4, 8
 FRAME_SHIFT = 8
@@ -31,9 +35,18 @@ def entry_for(frame: int, writable: bool, dirty: bool) -> int:
     return frame << FRAME_SHIFT | PRESENT | WRITABLE * writable | DIRTY * dirty
 
 
-def has_frame(entries: Words) -> NDArray[np.bool_]:
+def has_frame(entries: Words) -> Mask:
     """Which entries map a frame: present, and not the zero page."""
     return (entries & (PRESENT | ZERO)) == PRESENT
+
+
+class Tables(NamedTuple):
+    """Table pages: which leaves and middle tables, how many these are, and in which 512 GiB ranges they lie."""
+
+    leaves: Mask
+    middles: Mask
+    count: int
+    uppers: set[int]
 
 
 class PageTable(Table):
@@ -41,23 +54,31 @@ class PageTable(Table):
 
     __slots__ = ("gib", "leaves", "middles", "uppers")
 
-    def __init__(self, pool: Pool, pages: int, gib: int, uppers: set[int], head: Words | None = None) -> None:
+    def __init__(self, pool: Pool, pages: int, gib: int, uppers: set[int]) -> None:
         chunks = -(-pages // CHUNK)
-        super().__init__(pool, chunks, head)
+        super().__init__(pool, chunks)
         self.gib = gib
-        self.leaves: NDArray[np.bool_] = np.zeros(chunks, np.bool_)
-        self.middles: NDArray[np.bool_] = np.zeros(-(-chunks // CHUNK), np.bool_)
+        self.leaves: Mask = np.zeros(chunks, np.bool_)
+        self.middles: Mask = np.zeros(-(-chunks // CHUNK), np.bool_)
         self.uppers = uppers  # of the process: numbers of the 512 GiB ranges that have a table
 
-    def missing_tables(self, chunks: NDArray[np.int64] | slice) -> int:
+    def copy(self, tables: Tables, uppers: set[int]) -> PageTable:
+        """A table with the same entries and these table pages, in a process that has `uppers`."""
+        table = PageTable.__new__(PageTable)
+        Table.__init__(table, self.pool, 0, self.head.copy())
+        table.gib, table.leaves, table.middles, table.uppers = self.gib, tables.leaves, tables.middles, uppers
+        table.take_rows()
+        return table
+
+    def missing_tables(self, chunks: Where) -> int:
         """Table pages that touching `chunks` would add."""
         leaves = self.leaves[chunks]
-        if leaves.all():
+        if every(leaves):
             return 0
         middles, uppers = self._upper_levels(chunks)
         return int(leaves.size - np.count_nonzero(leaves)) + len(middles) + len(uppers)
 
-    def add_tables(self, chunks: NDArray[np.int64] | slice) -> int:
+    def add_tables(self, chunks: Where) -> int:
         """Add the table pages that touching `chunks` needs; how many were missing."""
         missing = self.missing_tables(chunks)
         if missing:
@@ -67,7 +88,7 @@ class PageTable(Table):
             self.uppers |= uppers
         return missing
 
-    def _upper_levels(self, chunks: NDArray[np.int64] | slice) -> tuple[NDArray[np.int64], set[int]]:
+    def _upper_levels(self, chunks: Where) -> tuple[Words, set[int]]:
         """The middle tables, and the upper ones, that touching `chunks` would add."""
         if isinstance(chunks, slice):
             touched = np.arange(chunks.start >> SHIFT, ((chunks.stop - 1) >> SHIFT) + 1)
@@ -88,18 +109,20 @@ class PageTable(Table):
         self.middles[start:stop] = False
         return dropped
 
-    def tables_over(self, spans: list[tuple[int, int]]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-        """Which leaves and middle tables stand over these spans of pages."""
+    def tables_over(self, spans: list[tuple[int, int]] | None) -> Tables:
+        """The table pages that stand over these spans of pages; all of them for None."""
+        if spans is None:
+            return self._tables(self.leaves.copy(), self.middles.copy())
         leaves, middles = np.zeros_like(self.leaves), np.zeros_like(self.middles)
         for start, stop in spans:
             for mine, wanted, size in ((self.leaves, leaves, CHUNK), (self.middles, middles, 1 << GIB_SHIFT)):
                 where = slice(start // size, -(-stop // size))
                 wanted[where] = mine[where]
-        return leaves, middles
+        return self._tables(leaves, middles)
 
-    def uppers_over(self, middles: NDArray[np.bool_]) -> set[int]:
-        """The 512 GiB ranges in which these middle tables lie."""
-        return set(((np.flatnonzero(middles) + self.gib) >> SHIFT).tolist())
+    def _tables(self, leaves: Mask, middles: Mask) -> Tables:
+        count = np.count_nonzero(leaves) + np.count_nonzero(middles)
+        return Tables(leaves, middles, count, {(self.gib + int(i)) >> SHIFT for i in np.flatnonzero(middles)})
 
     def clear(self, start: int, stop: int) -> None:
         """Set the entries of pages [start, stop) to 0."""

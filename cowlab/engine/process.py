@@ -15,7 +15,7 @@ from .commit import MODES, Request, explain
 from .errors import NoSuchProcess, OutOfMemory
 from .mapping import Mapping, check_kind, check_prot
 from .page import Page, Tally
-from .page_table import GIB_SHIFT
+from .page_table import GIB_SHIFT, WRITABLE, PageTable, Tables
 from .ranges import Range
 
 if TYPE_CHECKING:
@@ -103,8 +103,10 @@ class Process:
             self.machine.account.committed -= asked
             raise OutOfMemory(errno.ENOMEM, self._no_room(f"map {format_pages(pages)} of file {file!r}")) from None
         areas = Areas([Area(0, pages, prot, promised)])
-        mapping = Mapping(self, name, kind, pages, areas, self.space.next_gib)
-        self._attach(mapping, backing)
+        table = PageTable(self.machine.frames.pool, pages, self.space.next_gib, self.space.uppers)
+        mapping = Mapping(self, name, kind, pages, areas, table)
+        self.space.adopt(mapping, backing)
+        self.space.next_gib += -(-pages // (1 << GIB_SHIFT))
         self.machine.record("mmap", self.name, name, (0, pages), pages)
         if populate:
             self._populate(mapping)
@@ -119,12 +121,13 @@ class Process:
         """
         name = self.machine.new_name(name, f"{self.name}.")
         areas = [area for mapping in self.mappings.values() for area in mapping.areas if area.promised]
-        need = self._fork_needs()
+        tables = {mapping.name: mapping.tables_to_copy() for mapping in self.mappings.values()}
+        need = self._fork_needs(tables)
         if self.machine.frames.free < need:
             raise self.machine.refuse(self.name, "", need, self._no_room(f"fork, which takes {format_pages(need)}"))
         self.promise([len(area) for area in areas], f"fork of {self.name!r}", "")
         child = self.machine.add_process(name, self)
-        shared = sum(copy_mapping(mapping, child) for mapping in self.mappings.values())
+        shared = sum(copy_mapping(mapping, tables[mapping.name], child) for mapping in self.mappings.values())
         child.space.next_gib = self.space.next_gib
         self.machine.record("fork", self.name, "", (0, 0), shared)
         return child
@@ -240,13 +243,6 @@ class Process:
         backing.lengthen(pages)
         return backing
 
-    def _attach(self, mapping: Mapping, backing: Backing | None) -> None:
-        mapping.backing = backing
-        if backing:
-            backing.mappings += 1
-        self.space.mappings[mapping.name] = mapping
-        self.space.next_gib += -(-mapping.pages // (1 << GIB_SHIFT))
-
     def _populate(self, mapping: Mapping) -> None:
         """MAP_POPULATE: touch every page. That RAM ends meanwhile is no error (mm/gup.c, __mm_populate)."""
         area = mapping.areas.list[0]
@@ -260,15 +256,13 @@ class Process:
         finally:
             calls.count(mapping, tally, (0, mapping.pages))
 
-    def _fork_needs(self) -> int:
+    def _fork_needs(self, tables: dict[str, Tables]) -> int:
         """Frames that a fork takes: page tables, and without copy on write the private pages too."""
-        tables, uppers, data = 0, set[int](), 0
-        for mapping in self.mappings.values():
-            leaves, middles = mapping.tables_to_copy()
-            tables += int(np.count_nonzero(leaves)) + int(np.count_nonzero(middles))
-            uppers |= mapping.table.uppers_over(middles)
-            data += 0 if self.machine.copy_on_write else ranges.eager_pages(mapping)
-        return data + self.space.table_frames(tables + len(uppers))
+        uppers = set[int]().union(*(each.uppers for each in tables.values()))
+        need = self.space.table_frames(sum(each.count for each in tables.values()) + len(uppers))
+        if not self.machine.copy_on_write:
+            need += sum(ranges.eager_pages(mapping) for mapping in self.mappings.values())
+        return need
 
     def _no_room(self, what: str) -> str:
         frames = self.machine.frames
@@ -279,25 +273,30 @@ class Process:
         )
 
 
-def copy_mapping(mapping: Mapping, child: Process) -> int:
+def copy_mapping(mapping: Mapping, tables: Tables, child: Process) -> int:
     """Give `child` a copy of `mapping` (kernel/fork.c, dup_mmap); the pages that it maps in the child.
 
     Only areas with a family are copied; the others start empty, and are filled by faults.
     """
-    copy = Mapping(child, mapping.name, mapping.kind, mapping.pages, mapping.areas.copy_for_child(), mapping.table.gib)
-    child.space.mappings[copy.name] = copy
-    copy.backing = mapping.backing
-    if copy.backing and len(copy.areas):
-        copy.backing.mappings += 1
     copied = [area for area in mapping.areas if area.family]
+    copy_on_write, by_page = child.machine.copy_on_write, mapping.page_by_page and child.machine.copy_on_write
+    if copied and not by_page:
+        if copy_on_write:
+            mapping.table.clear_bits(WRITABLE)
+        table = mapping.copy_entries(tables, child)
+    else:
+        table = PageTable(mapping.frames.pool, mapping.pages, mapping.table.gib, child.space.uppers)
+    areas = mapping.areas.copy_for_child()
+    copy = Mapping(child, mapping.name, mapping.kind, mapping.pages, areas, table)
+    child.space.adopt(copy, mapping.backing)
     if copied:
-        copy.copy_tables(mapping)
-        if not child.machine.copy_on_write:
-            ranges.fork_eagerly(mapping, copy, copied)
-        elif mapping.page_by_page:
+        child.space.take_tables(table, tables)
+        if by_page:
             _fork_by_page(mapping, copy, copied)
-        else:
+        elif copy_on_write:
             ranges.fork(mapping, copy, copied)
+        else:
+            ranges.fork_eagerly(copy, copied)
     return copy.anon + copy.other
 
 

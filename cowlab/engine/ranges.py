@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import frames as fr
-from .chunks import CHUNK, SHIFT, Table, Where, Words, compact
+from .chunks import CHUNK, SHIFT, Table, Where, Words, compact, every, expand, some
 from .page import WINDOW, Tally
 from .page_table import DIRTY, FRAME_SHIFT, NEXT_FRAME, PRESENT, WRITABLE, ZERO, has_frame
 
@@ -57,7 +57,7 @@ class Range:
             return [Run(mapping, self.pages(), False)]
         uniform = _uniform(mapping, first, last)
         edges = [np.arange(self.start, first << SHIFT), np.arange(last << SHIFT, self.stop)]
-        if uniform.all():
+        if every(uniform):
             runs = [Run(mapping, slice(first, last), True)]
         else:
             edges.insert(1, _pages_of(np.flatnonzero(~uniform) + first))
@@ -111,7 +111,7 @@ class Run:
 
     def pick(self, mask: Mask) -> Run:
         """The part of this run where `mask` is true."""
-        return self if mask.all() else Run(self.mapping, self.numbers()[mask], self.whole)
+        return self if every(mask) else Run(self.mapping, self.numbers()[mask], self.whole)
 
     def as_pages(self) -> Run:
         """The same pages, one by one."""
@@ -124,32 +124,31 @@ class Run:
         assert not isinstance(self.at, slice)
         return table.get(self.at)
 
-    def frames_in(self, words: Words) -> Words:
+    def frames_in(self, words: Words) -> Where:
         """The frames, or the chunks of frames, that entries name."""
-        return words >> (FRAME_SHIFT + SHIFT if self.whole else FRAME_SHIFT)
+        return compact(words >> (FRAME_SHIFT + SHIFT)) if self.whole else words >> FRAME_SHIFT
 
-    def frame_words(self, frames: Words) -> Words:
+    def frame_words(self, frames: Where) -> Words:
         words = self.frames.words
-        return words.first[compact(frames)].copy() if self.whole else words.get(frames)
+        return words.first[frames] if self.whole else words.get(frames)
 
-    def set_frame_words(self, frames: Words, words: Words) -> None:
+    def set_frame_words(self, frames: Where, words: Words) -> None:
         if self.whole:
-            self.frames.words.first[compact(frames)] = words
+            self.frames.words.first[frames] = words
         else:
             self.frames.words.set(frames, words)
 
-    def set_values(self, frames: Words, value: int) -> None:
+    def set_values(self, frames: Where, value: int) -> None:
         if self.whole:
-            self.frames.values.fill(compact(frames), value)
+            self.frames.values.fill(frames, value)
         else:
             self.frames.values.set(frames, value)
 
-    def map(self, frames: Words, bits: Words | int) -> None:
+    def map(self, frames: Where, bits: Words | int) -> None:
         """Let the entries map `frames`, with `bits`."""
         if self.whole:
-            self.table.fill(self.at, frames << (FRAME_SHIFT + SHIFT) | bits, NEXT_FRAME)
+            self.table.fill(self.at, expand(frames) << (FRAME_SHIFT + SHIFT) | bits, NEXT_FRAME)
         else:
-            assert not isinstance(self.at, slice)
             self.table.set(self.at, frames << FRAME_SHIFT | bits)
 
     def set_entries(self, entries: Words | int) -> None:
@@ -162,18 +161,18 @@ class Run:
         else:
             self.table.first[self.at] = entries
 
-    def new_frames(self, word: int, value: int) -> Words:
+    def new_frames(self, word: int, value: int | None) -> Where:
         allocate = self.frames.allocate_chunks if self.whole else self.frames.allocate_pages
         return allocate(len(self), word, value)
 
-    def copy_values(self, to: Words, source: Words) -> None:
+    def copy_values(self, to: Where, source: Where) -> None:
         values = self.frames.values
         if self.whole:
-            values.copy_chunks(compact(to), compact(source))
+            values.copy_chunks(to, source)
         else:
             values.set(to, values.get(source))
 
-    def unmap_frames(self, frames: Words, entries: Words) -> None:
+    def unmap_frames(self, frames: Where, entries: Words) -> None:
         """`frames` lose a mapper; dirty `entries` leave dirty frames."""
         flags = (entries & DIRTY) * (fr.DIRTY // DIRTY)
         (self.frames.unmap_chunks if self.whole else self.frames.unmap_pages)(frames, flags)
@@ -195,9 +194,9 @@ def _uniform_in(mapping: Mapping, table: Table, first: int, last: int) -> Mask:
     uniform = table.row[first:last] == 0
     words = table.first[first:last]
     mapped = uniform & has_frame(words)
-    if mapped.all():
+    if every(mapped):
         return mapping.frames.words.row[compact(words >> (FRAME_SHIFT + SHIFT))] == 0
-    if mapped.any():
+    if some(mapped):
         uniform[mapped] = mapping.frames.words.row[words[mapped] >> (FRAME_SHIFT + SHIFT)] == 0
     return uniform
 
@@ -254,9 +253,9 @@ def _plan_private_write(run: Run, entries: Words) -> Plan:
 
 def _mapped_once(run: Run, entries: Words, where: Mask) -> Mask:
     """Which pages of `where` map an anonymous frame that nobody else maps."""
-    if not where.any():
+    if not some(where):
         return where
-    frames = run.frames_in(entries if where.all() else entries[where])
+    frames = run.frames_in(_chosen(entries, where))
     words = run.frame_words(frames)
     once = (words & fr.KIND == fr.ANON) & (words < 2 * fr.MAPPER)
     if len(once) == len(where):
@@ -286,22 +285,27 @@ def _write_private(each: Plan, value: int | None, tally: Tally) -> None:
     run, mapping = each.run, each.run.mapping
     if value is not None:
         _store(run, each.entries, value)
-    if each.fill.any():
+    if some(each.fill):
         part = run.pick(each.fill)
         part.map(part.new_frames(fr.NEW_ANON, value or 0), PRESENT | WRITABLE | DIRTY)
         tally.zero_fill += (n := len(part) * run.weight)
         tally.minor += n
         mapping.anon += n
-    if each.copy.any():
-        _copy(run.pick(each.copy), each.entries[each.copy], value, tally)
-    if each.reuse.any():
-        _reuse(run.pick(each.reuse), each.entries[each.reuse], value, tally)
+    if some(each.copy):
+        _copy(run.pick(each.copy), _chosen(each.entries, each.copy), value, tally)
+    if some(each.reuse):
+        _reuse(run.pick(each.reuse), _chosen(each.entries, each.reuse), value, tally)
+
+
+def _chosen(words: Words, mask: Mask) -> Words:
+    """`words[mask]`, without a copy where the mask is all true."""
+    return words if every(mask) else words[mask]
 
 
 def _store(run: Run, entries: Words, value: int) -> None:
     """Put `value` into the pages that are writable without a fault."""
     writable = entries & WRITABLE != 0
-    if writable.any():
+    if some(writable):
         run.set_values(run.frames_in(entries[writable]), value)
 
 
@@ -310,16 +314,17 @@ def _copy(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
     mapping = part.mapping
     present = entries & PRESENT != 0
     words = entries
-    if not present.all():
+    if not every(present):
         assert mapping.backing
         words = np.where(present, entries, part.words_of(mapping.backing.table))
     old = part.frames_in(words)
-    new = part.new_frames(fr.NEW_ANON, value or 0)
+    new = part.new_frames(fr.NEW_ANON, value)
     if value is None:
         part.copy_values(new, old)
-    if present.any():
-        mapping.count_words(part.frame_words(old[present]), -part.weight)
-        part.unmap_frames(old[present], entries[present])
+    if some(present):
+        left, mappers = (old, entries) if every(present) else (part.frames_in(entries[present]), entries[present])
+        mapping.count_words(part.frame_words(left), -part.weight)
+        part.unmap_frames(left, mappers)
     part.map(new, PRESENT | WRITABLE | DIRTY)
     n = len(part) * part.weight
     mapping.anon += n
@@ -344,16 +349,16 @@ def _write_shared(each: Plan, value: int | None, tally: Tally) -> None:
     run, entries = each.run, each.entries
     present = entries & PRESENT != 0
     first_write = present & (entries & WRITABLE == 0)
-    if first_write.any():
+    if some(first_write):
         part = run.pick(first_write)
         frames = run.frames_in(entries[first_write])
         part.set_frame_words(frames, part.frame_words(frames) | fr.DIRTY)
         tally.minor += len(part) * run.weight
-    if present.any():
+    if some(present):
         run.pick(present).set_entries(entries[present] | WRITABLE | DIRTY)
         if value is not None:
             run.set_values(run.frames_in(entries[present]), value)
-    if not present.all():
+    if not every(present):
         part = run.pick(~present)
         frames = _map_backing(part, WRITABLE | DIRTY, fr.DIRTY, tally)
         tally.minor += len(part) * run.weight
@@ -366,7 +371,7 @@ def _map_backing(part: Run, bits: int, flags: int, tally: Tally) -> Words:
     backing = part.mapping.backing
     assert backing
     missing = part.words_of(backing.table) == 0
-    if missing.any():
+    if some(missing):
         numbers = part.numbers()[missing]
         (backing.create_chunks if part.whole else backing.create_pages)(numbers)
         tally.zero_fill += len(numbers) * part.weight
@@ -384,7 +389,7 @@ def read(mapping: Mapping, selection: Selection, tally: Tally) -> None:
     mapping.space.count_tables(mapping.table.add_tables(selection.chunks))
     for run in selection.runs(mapping):
         missing = run.words_of(run.table) & PRESENT == 0
-        if not missing.any():
+        if not some(missing):
             continue
         part = run.pick(missing)
         if mapping.backing is None:
@@ -459,15 +464,13 @@ def _first_touched(windows: Words, touched: Words, selection: Selection) -> Word
 
 
 def fork(mapping: Mapping, child: Mapping, copied: list[Area]) -> None:
-    """`on_fork` for each present page of the areas `copied`."""
-    mapping.protect_all()
+    """`on_fork` for each present page of the areas `copied`; `child` has the entries already."""
     for area in copied:
         for run in Range(area.start, area.stop).runs(mapping):
             entries = run.words_of(run.table)
             mapped = has_frame(entries)
-            if mapped.any():
-                _share(run.pick(mapped), entries if mapped.all() else entries[mapped], child)
-    child.copy_entries(mapping)
+            if some(mapped):
+                _share(run.pick(mapped), _chosen(entries, mapped), child)
 
 
 def _share(part: Run, entries: Words, child: Mapping) -> None:
@@ -478,17 +481,16 @@ def _share(part: Run, entries: Words, child: Mapping) -> None:
     child.count_words(words, part.weight)
 
 
-def fork_eagerly(mapping: Mapping, child: Mapping, copied: list[Area]) -> None:
+def fork_eagerly(child: Mapping, copied: list[Area]) -> None:
     """Fork without copy on write: each anonymous frame is copied at once, and stays writable on both sides."""
-    child.copy_entries(mapping)
     for area in copied:
         for run in Range(area.start, area.stop).runs(child):
             entries = run.words_of(run.table)
             anonymous = _where_anonymous(run, entries)
-            if anonymous.any():
+            if some(anonymous):
                 _duplicate(run.pick(anonymous), entries[anonymous])
             others = has_frame(entries) & ~anonymous
-            if others.any():
+            if some(others):
                 _share(run.pick(others), entries[others], child)
 
 
@@ -496,7 +498,7 @@ def _duplicate(part: Run, entries: Words) -> None:
     if part.whole and not part.frames.can_allocate_chunks(len(part)):
         part = part.as_pages()
         entries = part.words_of(part.table)
-    new = part.new_frames(fr.NEW_ANON, 0)
+    new = part.new_frames(fr.NEW_ANON, None)
     part.copy_values(new, part.frames_in(entries))
     part.map(new, entries & (NEXT_FRAME - 1))
     part.mapping.anon += len(part) * part.weight
@@ -506,7 +508,7 @@ def _where_anonymous(run: Run, entries: Words) -> Mask:
     """Which entries map an anonymous frame."""
     mapped = has_frame(entries)
     result = np.zeros(len(run), np.bool_)
-    if mapped.any():
+    if some(mapped):
         result[mapped] = run.frame_words(run.frames_in(entries[mapped])) & fr.KIND == fr.ANON
     return result
 
@@ -516,9 +518,9 @@ def unmap(mapping: Mapping, start: int, stop: int) -> None:
     for run in Range(start, stop).runs(mapping):
         entries = run.words_of(run.table)
         mapped = has_frame(entries)
-        if mapped.any():
+        if some(mapped):
             part = run.pick(mapped)
-            entries = entries if part is run else entries[mapped]
+            entries = _chosen(entries, mapped)
             frames = run.frames_in(entries)
             mapping.count_words(part.frame_words(frames), -run.weight)
             part.unmap_frames(frames, entries)
@@ -537,7 +539,7 @@ def protect(mapping: Mapping, start: int, stop: int, writable: bool) -> None:
         present = entries & PRESENT != 0
         allowed = present & _may_write(run, entries) if writable else np.zeros(len(run), np.bool_)
         changed = np.where(allowed, entries | WRITABLE, entries & ~WRITABLE)
-        if (changed != entries).any():
+        if some(changed != entries):
             run.set_entries(changed)
 
 
@@ -549,7 +551,7 @@ def _may_write(run: Run, entries: Words) -> Mask:
         return np.ones(len(run), np.bool_) if mapping.backing.name is None else entries & DIRTY != 0
     mapped = has_frame(entries)
     result = np.zeros(len(run), np.bool_)
-    if mapped.any():
+    if some(mapped):
         words = run.frame_words(run.frames_in(entries[mapped]))
         result[mapped] = words & (fr.KIND | fr.EXCLUSIVE) == fr.ANON | fr.EXCLUSIVE
     return result
