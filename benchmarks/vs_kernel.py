@@ -103,7 +103,7 @@ def model_fork_and_copy(size: int) -> Iterator[dict[str, float]]:
 
 def explosion(size: int) -> cowlab.Machine:
     """`WORKERS` workers over one data set, each writes every page."""
-    machine, parent = written(size, "2 TiB")
+    machine, parent = written(size, "256 GiB")
     workers = [parent.fork() for _ in range(WORKERS)]
     for worker in workers:
         worker["heap"].write()

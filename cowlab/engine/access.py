@@ -13,6 +13,7 @@ import numpy as np
 
 from . import faults, ranges
 from .address_space import Area, NoFreeFrame
+from .chunks import Words
 from .errors import Error
 from .page import WINDOW, Page, Tally
 from .page_table import PRESENT, WRITABLE
@@ -122,18 +123,18 @@ def _fitting(mapping: Mapping, selection: Selection, write: bool) -> int:
     return fits
 
 
-def by_area(mapping: Mapping, pages: np.ndarray) -> Iterator[tuple[Area, Scatter]]:
+def by_area(mapping: Mapping, pages: Words) -> Iterator[tuple[Area, Scatter]]:
     """Scattered pages, area by area; in the order given as far as it can matter."""
-    starts = np.array([area.start for area in mapping.areas])
-    owner = np.searchsorted(starts, pages, side="right") - 1
-    if len(starts) == 1:
-        groups = [pages]
-    elif 2 * len(pages) + mapping.table.missing_tables(np.unique(pages >> 9)) <= mapping.frames.free:
-        _, first = np.unique(owner, return_index=True)
-        groups = [pages[owner == owner[i]] for i in sorted(first.tolist())]
-    else:  # RAM may end among them: one stretch after the other
-        groups = np.split(pages, np.flatnonzero(np.diff(owner)) + 1)
-    for group in groups:
+    for group in [pages] if len(mapping.areas) == 1 else _groups(mapping, pages):
         area = mapping.areas.at(int(group[0]))
         assert area
         yield area, Scatter(group)
+
+
+def _groups(mapping: Mapping, pages: Words) -> list[Words]:
+    starts = np.array([area.start for area in mapping.areas])
+    owner = np.searchsorted(starts, pages, side="right") - 1
+    if 2 * len(pages) + mapping.table.missing_tables(Scatter(pages).chunks) <= mapping.frames.free:
+        _, first = np.unique(owner, return_index=True)
+        return [pages[owner == owner[i]] for i in sorted(first.tolist())]
+    return np.split(pages, np.flatnonzero(np.diff(owner)) + 1)  # RAM may end among them: one stretch after the other

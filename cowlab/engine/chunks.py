@@ -10,6 +10,8 @@ docs/design.md tells why, with the measurements.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -47,16 +49,29 @@ def compact(numbers: Words) -> Where:
     return numbers
 
 
+def distinct(numbers: Words) -> Words:
+    """The distinct ones of sorted `numbers`."""
+    new = np.empty(len(numbers), np.bool_)
+    new[:1] = True
+    np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
+    return numbers if every(new) else numbers[new]
+
+
 def expand(where: Where) -> Words:
     """The chunk numbers as an array."""
     return np.arange(where.start, where.stop) if isinstance(where, slice) else where
+
+
+_FEW_ROWS, _MANY_ROWS = 512, 16384
+"""Rows of a new pool (2 MiB), and of one that has grown once (64 MiB). The host backs them with memory as they are
+used, so that the second costs nothing until then, and saves most pools from being copied again."""
 
 
 class Pool:
     """Rows of 512 words, shared by the dense chunks of all tables of a machine. Row 0 is never used."""
 
     def __init__(self) -> None:
-        self.words: Words = np.zeros((8, CHUNK), np.int64)
+        self.words: Words = np.empty((_FEW_ROWS, CHUNK), np.int64)
         self.flat: Words = self.words.reshape(-1)
         self._top = 1
         self._spare: list[int] = []
@@ -76,7 +91,7 @@ class Pool:
         self._spare.extend(rows.tolist())
 
     def _grow(self, rows: int) -> None:
-        larger = np.empty((max(rows, len(self.words) * 2), CHUNK), np.int64)
+        larger = np.empty((max(rows, len(self.words) * 2, _MANY_ROWS), CHUNK), np.int64)
         larger[: len(self.words)] = self.words
         self.words, self.flat = larger, larger.reshape(-1)
 
@@ -88,12 +103,13 @@ class Pool:
 class Table:
     """A table of words in chunks. All words of a new table are 0."""
 
-    __slots__ = ("first", "head", "pool", "row", "step")
+    __slots__ = ("dense", "first", "head", "pool", "row", "step")
 
     def __init__(self, pool: Pool, chunks: int, head: Words | None = None) -> None:
         self.pool = pool
         self.head: Words = np.zeros((3, chunks), np.int64) if head is None else head
         self.first, self.step, self.row = self.head
+        self.dense = 0  # chunks that are; while there is none, no row is looked at
 
     def __len__(self) -> int:
         return len(self.first)
@@ -106,20 +122,20 @@ class Table:
             self.head = head
             self.first, self.step, self.row = head
 
-    def take_rows(self) -> None:
-        """Own the dense chunks: the head was copied from another table's, which keeps its rows."""
-        dense = np.flatnonzero(self.row)
-        if len(dense):
-            rows = self.pool.take(len(dense))
-            self.pool.words[rows] = self.pool.words[self.row[dense]]
-            self.row[dense] = rows
+    def take_rows(self, other: Table) -> None:
+        """Own the dense chunks: the head was copied from `other`, which keeps its rows."""
+        self.dense = other.dense
+        if self.dense:
+            where = self.row.nonzero()[0]
+            rows = self.pool.take(len(where))
+            self.pool.words[rows] = self.pool.words[self.row[where]]
+            self.row[where] = rows
 
     def clear_bits(self, bits: int) -> None:
         """Clear `bits` in all words, where they are bits of `first` alone."""
         self.first &= ~bits
-        rows = self.row[self.row > 0]
-        if len(rows):
-            self.pool.words[rows] &= ~bits
+        if self.dense:
+            self.pool.words[self.row[self.row > 0]] &= ~bits
 
     # One word ---------------------------------------------------------------------------------------------------
 
@@ -143,13 +159,14 @@ class Table:
     def get(self, index: Words) -> Words:
         """The words at `index`, any numbers in any order. Changes nothing."""
         chunk, offset = index >> SHIFT, index & MASK
+        if not self.dense:
+            return cast(Words, self.first[chunk] + self.step[chunk] * offset)
         row = self.row[chunk]
         if every(row):
             return self.pool.flat[(row << SHIFT) + offset]
         words: Words = self.first[chunk] + self.step[chunk] * offset
-        dense = np.flatnonzero(row)
-        if len(dense):
-            words[dense] = self.pool.flat[(row[dense] << SHIFT) + offset[dense]]
+        dense = row.nonzero()[0]
+        words[dense] = self.pool.flat[(row[dense] << SHIFT) + offset[dense]]
         return words
 
     def slots(self, index: Words) -> Words:
@@ -176,9 +193,9 @@ class Table:
 
     def fill(self, chunks: Where, first: Words | int, step: Words | int = 0) -> None:
         """Make `chunks` uniform: word i of each is `first + step * i`."""
-        rows = self.row[chunks]
-        if some(rows):
+        if self.dense and some(rows := self.row[chunks]):
             self.pool.give(rows[rows > 0])
+            self.dense -= int(np.count_nonzero(rows))
             self.row[chunks] = 0
         self.first[chunks] = first
         self.step[chunks] = step
@@ -186,21 +203,27 @@ class Table:
     def copy_chunks(self, to: Where, source: Where) -> None:
         """Give the chunks `to` the words of the chunks `source`."""
         self.fill(to, self.first[source], self.step[source])
-        rows = self.row[source]
-        if some(rows):
+        if self.dense and some(rows := self.row[source]):
             dense = rows > 0
-            fresh = self.pool.take(int(dense.sum()))
+            fresh = self.pool.take(int(np.count_nonzero(dense)))
             self.pool.words[fresh] = self.pool.words[rows[dense]]
             self.row[expand(to)[dense]] = fresh
+            self.dense += len(fresh)
 
     def _densify(self, chunks: Words) -> None:
+        """Give `chunks` rows of their own, with the words that their progressions stand for."""
         rows = self.pool.take(len(chunks))
-        self.pool.words[rows] = self.first[chunks][:, None] + self.step[chunks][:, None] * _OFFSETS
+        first, step, where = self.first[chunks][:, None], self.step[chunks], compact(rows)
+        if every(step == step[0]) and isinstance(where, slice):  # the usual case, without temporary arrays
+            np.add(first, _OFFSETS * step[0], out=self.pool.words[where])
+        else:
+            self.pool.words[rows] = first + step[:, None] * _OFFSETS
         self.row[chunks] = rows
+        self.dense += len(chunks)
 
     def release(self) -> None:
         """Give all rows back; all words are 0 again."""
-        rows = self.row[self.row > 0]
-        if len(rows):
-            self.pool.give(rows)
+        if self.dense:
+            self.pool.give(self.row[self.row > 0])
+        self.dense = 0
         self.head[:] = 0

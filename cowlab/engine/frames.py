@@ -26,7 +26,7 @@ POISON = -0x2152411021524111
 """What a freed frame holds on a checked machine (0xDEADBEEFDEADBEEF), so that a dangling use shows."""
 
 
-_ROOM = 1 << 19  # chunks in 1 TiB: tables of frames are made for at most this many, and grow beyond
+_ROOM = 1 << 17  # chunks in 256 GiB: tables of frames are made for at most this many, and grow beyond
 
 
 class _Stack:

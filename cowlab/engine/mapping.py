@@ -245,6 +245,9 @@ class Mapping:
 
     def count_words(self, words: Words, weight: int) -> None:
         """As `count_mapped`, for the frames with these words, each `weight` pages."""
+        if not self.other and weight < 0:  # frames that this mapping maps, all of them anonymous
+            self.anon += len(words) * weight
+            return
         kinds = words & frames.KIND
         anon = int(np.count_nonzero(kinds == frames.ANON))
         self.anon += anon * weight

@@ -67,7 +67,7 @@ class PageTable(Table):
         table = PageTable.__new__(PageTable)
         Table.__init__(table, self.pool, 0, self.head.copy())
         table.gib, table.leaves, table.middles, table.uppers = self.gib, tables.leaves, tables.middles, uppers
-        table.take_rows()
+        table.take_rows(self)
         return table
 
     def missing_tables(self, chunks: Where) -> int:
@@ -122,7 +122,7 @@ class PageTable(Table):
 
     def _tables(self, leaves: Mask, middles: Mask) -> Tables:
         count = np.count_nonzero(leaves) + np.count_nonzero(middles)
-        return Tables(leaves, middles, count, {(self.gib + int(i)) >> SHIFT for i in np.flatnonzero(middles)})
+        return Tables(leaves, middles, count, {(self.gib + i) >> SHIFT for i in middles.nonzero()[0].tolist()})
 
     def clear(self, start: int, stop: int) -> None:
         """Set the entries of pages [start, stop) to 0."""

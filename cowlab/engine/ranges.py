@@ -9,13 +9,14 @@ free frame, and `faults.py` has the last word on that page.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import frames as fr
-from .chunks import CHUNK, SHIFT, Table, Where, Words, compact, every, expand, some
+from .chunks import CHUNK, MASK, SHIFT, Table, Where, Words, compact, distinct, every, expand, some
 from .page import WINDOW, Tally
 from .page_table import DIRTY, FRAME_SHIFT, NEXT_FRAME, PRESENT, WRITABLE, ZERO, has_frame
 
@@ -56,8 +57,10 @@ class Range:
         if first >= last:
             return [Run(mapping, self.pages(), False)]
         uniform = _uniform(mapping, first, last)
+        if uniform is None and (self.start | self.stop) & MASK == 0:
+            return [Run(mapping, slice(first, last), True)]
         edges = [np.arange(self.start, first << SHIFT), np.arange(last << SHIFT, self.stop)]
-        if every(uniform):
+        if uniform is None:
             runs = [Run(mapping, slice(first, last), True)]
         else:
             edges.insert(1, _pages_of(np.flatnonzero(~uniform) + first))
@@ -76,18 +79,23 @@ class Scatter:
 
     def cut(self, n: int) -> tuple[Scatter, Scatter]:
         """The first `n` pages, and the others."""
-        return Scatter(self.order[:n]), Scatter(self.order[n:])
+        return (self, Scatter(self.order[:0])) if n == len(self) else (Scatter(self.order[:n]), Scatter(self.order[n:]))
 
     def pages(self) -> Words:
         return self.order
 
-    @property
+    @cached_property
+    def sorted(self) -> Words:
+        """The pages in page order, each once: neighbours in memory are then neighbours in time."""
+        return distinct(np.sort(self.order))
+
+    @cached_property
     def chunks(self) -> Where:
-        return np.unique(self.order >> SHIFT)
+        return distinct(self.sorted >> SHIFT)
 
     def runs(self, mapping: Mapping) -> list[Run]:
-        """Single pages, sorted: neighbours in memory are then neighbours in time."""
-        return [Run(mapping, np.unique(self.order), False)]
+        """Single pages: whole chunks are not looked for."""
+        return [Run(mapping, self.sorted, False)]
 
 
 Selection = Range | Scatter
@@ -172,9 +180,9 @@ class Run:
         else:
             values.set(to, values.get(source))
 
-    def unmap_frames(self, frames: Where, entries: Words) -> None:
+    def unmap_frames(self, frames: Where, entries: Words | None) -> None:
         """`frames` lose a mapper; dirty `entries` leave dirty frames."""
-        flags = (entries & DIRTY) * (fr.DIRTY // DIRTY)
+        flags = 0 if entries is None else (entries & DIRTY) * (fr.DIRTY // DIRTY)
         (self.frames.unmap_chunks if self.whole else self.frames.unmap_pages)(frames, flags)
 
 
@@ -182,23 +190,18 @@ def _pages_of(chunks: Words) -> Words:
     return ((chunks << SHIFT)[:, None] + _OFFSETS).reshape(-1)
 
 
-def _uniform(mapping: Mapping, first: int, last: int) -> Mask:
-    """Which chunks [first, last) have uniform entries, on uniform frames, and a uniform backing."""
-    uniform = _uniform_in(mapping, mapping.table, first, last)
-    if mapping.backing:
-        uniform &= _uniform_in(mapping, mapping.backing.table, first, last)
-    return uniform
-
-
-def _uniform_in(mapping: Mapping, table: Table, first: int, last: int) -> Mask:
-    uniform = table.row[first:last] == 0
-    words = table.first[first:last]
-    mapped = uniform & has_frame(words)
-    if every(mapped):
-        return mapping.frames.words.row[compact(words >> (FRAME_SHIFT + SHIFT))] == 0
-    if some(mapped):
+def _uniform(mapping: Mapping, first: int, last: int) -> Mask | None:
+    """Which chunks [first, last) have uniform entries, on uniform frames, and a uniform backing; None for all."""
+    tables = [mapping.table] if mapping.backing is None else [mapping.table, mapping.backing.table]
+    if not any(table.dense for table in [*tables, mapping.frames.words]):
+        return None
+    uniform = np.ones(last - first, np.bool_)
+    for table in tables:
+        uniform &= table.row[first:last] == 0
+        words = table.first[first:last]
+        mapped = uniform & has_frame(words)
         uniform[mapped] = mapping.frames.words.row[words[mapped] >> (FRAME_SHIFT + SHIFT)] == 0
-    return uniform
+    return None if every(uniform) else uniform
 
 
 # Reads and writes -----------------------------------------------------------------------------------------------
@@ -236,33 +239,31 @@ def plan(run: Run, write: bool) -> Plan:
         return Plan(run, entries, run.words_of(backing.table) == 0, nothing, nothing)
     if not write:
         return Plan(run, entries, nothing, nothing, nothing)
-    return _plan_private_write(run, entries)
+    return Plan(run, entries, *_plan_private_write(run, entries))
 
 
-def _plan_private_write(run: Run, entries: Words) -> Plan:
-    mapped = has_frame(entries)
-    readonly = entries & WRITABLE == 0
-    protected = mapped & readonly
-    sole = _mapped_once(run, entries, protected)
-    unmapped = readonly & ~mapped
-    if run.mapping.backing is None:
-        return Plan(run, entries, unmapped, protected & ~sole, sole)
-    zero = entries & ZERO != 0  # an area of a file never maps the zero page
-    return Plan(run, entries, zero, (protected & ~sole) | (unmapped & ~zero), sole)
+def _plan_private_write(run: Run, entries: Words) -> tuple[Mask, Mask, Mask]:
+    """Where a write to private memory fills, copies and reuses."""
+    flags = entries & (NEXT_FRAME - 1)
+    if every(flags == flags[0]):
+        words = run.frame_words(run.frames_in(entries)) if has_frame(flags[:1])[0] else flags
+        if every(words == words[0]):  # all alike: decide for one
+            alike = _decide(run, flags[:1], words[:1])
+            return tuple(np.full(len(run), mask[0]) for mask in alike)  # type: ignore[return-value]
+        return _decide(run, flags, words)
+    words = np.zeros_like(entries)
+    mapped = has_frame(flags)
+    words[mapped] = run.frame_words(run.frames_in(entries[mapped]))
+    return _decide(run, flags, words)
 
 
-def _mapped_once(run: Run, entries: Words, where: Mask) -> Mask:
-    """Which pages of `where` map an anonymous frame that nobody else maps."""
-    if not some(where):
-        return where
-    frames = run.frames_in(_chosen(entries, where))
-    words = run.frame_words(frames)
-    once = (words & fr.KIND == fr.ANON) & (words < 2 * fr.MAPPER)
-    if len(once) == len(where):
-        return once
-    result = np.zeros(len(where), np.bool_)
-    result[where] = once
-    return result
+def _decide(run: Run, flags: Words, words: Words) -> tuple[Mask, Mask, Mask]:
+    """The rule of write_protected and write_missing, from flags of entries and words of the frames they map."""
+    readonly, mapped = flags & WRITABLE == 0, has_frame(flags)
+    once = mapped & (words & fr.KIND == fr.ANON) & (words < 2 * fr.MAPPER)
+    from_file = run.mapping.backing is not None
+    fill = readonly & (flags & ZERO != 0) if from_file else readonly & ~mapped
+    return fill, readonly & ~once & ~fill, readonly & once
 
 
 def need(mapping: Mapping, selection: Selection, write: bool) -> int:
@@ -322,9 +323,9 @@ def _copy(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
     if value is None:
         part.copy_values(new, old)
     if some(present):
-        left, mappers = (old, entries) if every(present) else (part.frames_in(entries[present]), entries[present])
+        left = old if every(present) else part.frames_in(entries[present])
         mapping.count_words(part.frame_words(left), -part.weight)
-        part.unmap_frames(left, mappers)
+        part.unmap_frames(left, None)  # an anonymous frame is dirty already, and a private entry of a file never is
     part.map(new, PRESENT | WRITABLE | DIRTY)
     n = len(part) * part.weight
     mapping.anon += n
@@ -443,7 +444,7 @@ def _windows(mapping: Mapping, touched: Words) -> tuple[Words, Words, Mask]:
     """The windows of `touched` (sorted) pages, all their pages in the area, and which of these are touched."""
     area = mapping.areas.at(int(touched[0]))
     assert area
-    windows = np.unique(touched // WINDOW)
+    windows = distinct(touched // WINDOW)
     grid = windows[:, None] * WINDOW + np.arange(WINDOW)
     marks = np.zeros(grid.shape, np.bool_)
     marks[np.searchsorted(windows, touched // WINDOW), touched % WINDOW] = True
