@@ -23,9 +23,10 @@ def parse_size(size: int | str, what: str = "size") -> int:
         return _parse_text(size, what)
     if isinstance(size, bool) or not hasattr(size, "__index__"):
         raise ValueError(f"{what} {size!r} is not a size: give bytes as an int, or text such as '300 MiB'")
-    if operator.index(size) < 0:
+    number: int = operator.index(size)
+    if number < 0:
         raise ValueError(f"{what} {size!r} is negative: a size is 0 bytes or more")
-    return operator.index(size)
+    return number
 
 
 def _parse_text(text: str, what: str) -> int:

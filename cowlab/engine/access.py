@@ -17,7 +17,7 @@ from .chunks import Words
 from .errors import Error
 from .page import WINDOW, Page, Tally
 from .page_table import PRESENT, WRITABLE
-from .ranges import Range, Scatter, Selection
+from .runs import Range, Scatter, Selection
 
 if TYPE_CHECKING:
     from .mapping import Mapping

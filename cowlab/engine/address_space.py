@@ -126,7 +126,7 @@ class Areas:
         area.family = Family()
 
     def join(self, area: Area) -> Area:
-        """Join `area`, whose protection has changed, to the neighbours that fit (mm/vma.c, vma_merge); what it is now."""
+        """Join `area`, whose protection has changed, to neighbours that fit (mm/vma.c, vma_merge); what it is now."""
         left, right = self._left_of(area), self._right_of(area)
         if left and _fits(left, area):
             family = left.family or area.family
@@ -220,7 +220,7 @@ class AddressSpace:
         self.count_tables(-dropped - len(gone))
 
     def drop_covered_leaves(self, mapping: Mapping, start: int, stop: int) -> None:
-        """After MADV_DONTNEED of [start, stop) in one area: free the leaves that it covered whole (CONFIG_PT_RECLAIM)."""
+        """After MADV_DONTNEED of [start, stop) in one area: free the leaves that it covered whole (PT_RECLAIM)."""
         first, last = -(-start // CHUNK), stop >> SHIFT
         if first < last:
             self.count_tables(-mapping.table.drop_leaves(first, last))

@@ -16,7 +16,7 @@ from .address_space import Area, NoFreeFrame
 from .chunks import Words
 from .errors import OutOfMemory, SegmentationFault
 from .page import Faults, Page, Tally
-from .ranges import Selection
+from .runs import Range, Selection
 
 if TYPE_CHECKING:
     from .mapping import Mapping
@@ -46,7 +46,7 @@ def system_call(call: Callable[P, R]) -> Callable[P, R]:
 
 
 def access(
-    mapping: Mapping, targets: Words | list[tuple[Area, Selection]], write: bool, value: int | None
+    mapping: Mapping, targets: Words | list[tuple[Area, Range]], write: bool, value: int | None
 ) -> Faults:
     """Read or write checked pages; the faults. What was touched before RAM ended stays and is counted."""
     tally = Tally()
@@ -84,8 +84,8 @@ def count(mapping: Mapping, tally: Tally, span: tuple[int, int]) -> None:
 def _no_frame(mapping: Mapping, write: bool) -> str:
     frames = mapping.frames
     return (
-        f"{mapping.process.name!r} {'wrote to' if write else 'read'} {mapping.name!r} and the page needs a frame, but all "
-        f"{format_pages(frames.total)} of RAM are in use ({format_pages(frames.used)} data, "
+        f"{mapping.process.name!r} {'wrote to' if write else 'read'} {mapping.name!r} and the page needs a frame, "
+        f"but all {format_pages(frames.total)} of RAM are in use ({format_pages(frames.used)} data, "
         f"{format_pages(frames.tables)} page tables). Pages touched before stay; free some memory, or take a machine "
         f"with more RAM"
     )
@@ -128,24 +128,43 @@ def unmap_pages(mapping: Mapping, start: int, stop: int) -> None:
             mapping.rules.on_unmap(Page(mapping, area, number, Tally()))
 
 
-def dontneed(mapping: Mapping, start: int, stop: int) -> None:
-    """MADV_DONTNEED of [start, stop): each area drops its pages (mm/madvise.c, madvise_dontneed_single_vma)."""
-    dropped = 0
-    for area in mapping.areas.within(start, stop):
-        first, last = max(area.start, start), min(area.stop, stop)
-        unmap_pages(mapping, first, last)
-        mapping.space.drop_covered_leaves(mapping, first, last)
-        dropped += last - first
-    if dropped:
-        _record(mapping, "dontneed", start, min(stop, mapping.pages), dropped)
-    if dropped < stop - start:
-        raise SegmentationFault(errno.ENOMEM, _hole(mapping, start, stop, "every mapped page of it was dropped"))
+Stretches = list[tuple[int, int]]
 
 
-def protect(mapping: Mapping, prot: str, start: int, stop: int) -> None:
-    """mprotect [start, stop) up to the first hole (mm/mprotect.c, mprotect_fixup)."""
-    end = mapping.areas.first_hole(start, stop)
-    _promise_writes(mapping, prot, start, end)
+def dontneed(mapping: Mapping, stretches: Stretches) -> None:
+    """MADV_DONTNEED of each [start, stop): every area drops its pages (mm/madvise.c, madvise_dontneed_single_vma)."""
+    holes = []
+    for start, stop in stretches:
+        dropped = 0
+        for area in mapping.areas.within(start, stop):
+            first, last = max(area.start, start), min(area.stop, stop)
+            unmap_pages(mapping, first, last)
+            mapping.space.drop_covered_leaves(mapping, first, last)
+            dropped += last - first
+        if dropped:
+            _record(mapping, "dontneed", start, min(stop, mapping.pages), dropped)
+        if dropped < stop - start:
+            holes.append((start, stop))
+    if holes:
+        raise SegmentationFault(errno.ENOMEM, _hole(mapping, *holes[0], "every mapped page was dropped"))
+
+
+def protect(mapping: Mapping, prot: str, stretches: Stretches) -> None:
+    """mprotect of each [start, stop), up to the first hole (mm/mprotect.c, mprotect_fixup)."""
+    reached = []
+    for start, stop in stretches:
+        reached.append((start, mapping.areas.first_hole(start, stop)))
+        if reached[-1][1] < stop:
+            break
+    _promise_writes(mapping, prot, reached)
+    for (start, stop), (_, end) in zip(stretches, reached, strict=False):
+        _protect_up_to(mapping, prot, start, end)
+        if end < stop:
+            raise SegmentationFault(errno.ENOMEM, _hole(mapping, start, stop, "the pages before it were changed"))
+
+
+def _protect_up_to(mapping: Mapping, prot: str, start: int, end: int) -> None:
+    """Change pages [start, end), all of them mapped, area by area."""
     position, changed = start, 0
     while position < end:
         area = mapping.areas.at(position)
@@ -161,16 +180,15 @@ def protect(mapping: Mapping, prot: str, start: int, stop: int) -> None:
         position = last
     if changed:
         _record(mapping, "protect", start, end, changed)
-    if end < stop:
-        raise SegmentationFault(errno.ENOMEM, _hole(mapping, start, stop, "the pages before the hole were changed"))
 
 
-def _promise_writes(mapping: Mapping, prot: str, start: int, stop: int) -> None:
-    """Ask for what becomes writable, whole before anything changes."""
+def _promise_writes(mapping: Mapping, prot: str, stretches: Stretches) -> None:
+    """Ask for all that becomes writable before anything changes."""
     if prot != "rw" or not mapping.process.may_promise(mapping.kind):
         return
     asked = [
         min(area.stop, stop) - max(area.start, start)
+        for start, stop in stretches
         for area in mapping.areas.within(start, stop)
         if area.prot != prot and not area.promised
     ]

@@ -1,7 +1,11 @@
-"""The invariants of a machine, counted anew from its page tables. `Machine(check=True)` checks them after every call."""
+"""The invariants of a machine, counted anew from its page tables.
+
+`Machine(check=True)` checks them after every call.
+"""
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -105,7 +109,7 @@ def _check_entries(mapping: Mapping, entries: Words) -> None:
 def _check_areas(mapping: Mapping) -> None:
     areas = mapping.areas.list
     _require(all(area.start < area.stop for area in areas), f"{mapping.name}: an empty area")
-    _require(all(a.stop <= b.start for a, b in zip(areas, areas[1:], strict=False)), f"{mapping.name}: areas overlap")
+    _require(all(a.stop <= b.start for a, b in pairwise(areas)), f"{mapping.name}: areas overlap")
 
 
 def _check_tables(machine: Machine) -> None:

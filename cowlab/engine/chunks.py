@@ -30,12 +30,12 @@ _OFFSETS = np.arange(CHUNK, dtype=np.int64)
 
 def some(mask: Words | NDArray[np.bool_]) -> bool:
     """Is any of them true, or not 0?"""
-    return np.count_nonzero(mask) > 0
+    return bool(np.count_nonzero(mask))
 
 
 def every(mask: Words | NDArray[np.bool_]) -> bool:
     """Are all of them true, or not 0?"""
-    return np.count_nonzero(mask) == len(mask)
+    return bool(np.count_nonzero(mask) == len(mask))
 
 
 def compact(numbers: Words) -> Where:
@@ -143,16 +143,21 @@ class Table:
         """Word `i`."""
         row = self.row.item(i >> SHIFT)
         if row:
-            return self.pool.words.item(row, i & MASK)
-        return self.first.item(i >> SHIFT) + self.step.item(i >> SHIFT) * (i & MASK)
+            return int(self.pool.words.item(row, i & MASK))
+        return int(self.first.item(i >> SHIFT) + self.step.item(i >> SHIFT) * (i & MASK))
 
     def put(self, i: int, word: int) -> None:
         """Set word `i`; its chunk turns dense."""
-        row = self.row.item(i >> SHIFT)
-        if not row:
-            self._densify(np.array([i >> SHIFT]))
-            row = self.row.item(i >> SHIFT)
+        row = self.row.item(i >> SHIFT) or self._densify_one(i >> SHIFT)
         self.pool.words[row, i & MASK] = word
+
+    def _densify_one(self, chunk: int) -> int:
+        row = int(self.pool.take(1)[0])
+        np.multiply(_OFFSETS, self.step[chunk], out=self.pool.words[row])
+        self.pool.words[row] += self.first[chunk]
+        self.row[chunk] = row
+        self.dense += 1
+        return row
 
     # Many words -------------------------------------------------------------------------------------------------
 
@@ -163,7 +168,7 @@ class Table:
             return cast(Words, self.first[chunk] + self.step[chunk] * offset)
         row = self.row[chunk]
         if every(row):
-            return self.pool.flat[(row << SHIFT) + offset]
+            return cast(Words, self.pool.flat[(row << SHIFT) + offset])
         words: Words = self.first[chunk] + self.step[chunk] * offset
         dense = row.nonzero()[0]
         words[dense] = self.pool.flat[(row[dense] << SHIFT) + offset[dense]]
@@ -182,7 +187,7 @@ class Table:
             sparse[chunk[row == 0] - low] = True
             self._densify(np.flatnonzero(sparse) + low)
             row = self.row[chunk]
-        return (row << SHIFT) + (index & MASK)
+        return cast(Words, (row << SHIFT) + (index & MASK))
 
     def set(self, index: Words, words: Words | int) -> None:
         """Set the words at `index`; their chunks turn dense."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..units import format_pages, pages_in
 
+_MOST = 1 << 53
 MODES = {"heuristic": 0, "always": 1, "never": 2}
 _ADMIN_RESERVE_KIB, _USER_RESERVE_KIB = 8 * 1024, 128 * 1024  # mm/mmap.c, init_admin_reserve and init_user_reserve
 
@@ -107,7 +108,9 @@ def parse_mode(mode: object) -> int:
 def open_account(ram: int, swap: int | str, overcommit: object, ratio: object, kbytes: object) -> Account:
     """An account for `ram` pages of RAM, from the arguments of Machine."""
     for name, number in (("overcommit_ratio", ratio), ("overcommit_kbytes", kbytes)):
-        if not isinstance(number, int) or isinstance(number, bool) or number < 0:
-            raise ValueError(f"{name} {number!r} is not a whole number of 0 or more")
+        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _MOST:
+            raise ValueError(f"{name} {number!r} is not a whole number from 0 to 2**53")
     assert isinstance(ratio, int) and isinstance(kbytes, int)
+    if pages_in(swap, "swap") > _MOST:
+        raise ValueError(f"swap {swap!r} is more than any machine has: use at most 2**53 pages")
     return Account(ram, pages_in(swap, "swap"), parse_mode(overcommit), ratio, kbytes)

@@ -114,9 +114,11 @@ class Frames:
         """Page-table entries that map `frame`."""
         return self.words.at(frame) >> COUNT_SHIFT
 
-    def map(self, frame: int, flags: int = 0) -> None:
-        """One mapper more; `flags` are set."""
-        self.words.put(frame, (self.words.at(frame) | flags) + MAPPER)
+    def map(self, frame: int) -> int:
+        """One mapper more; the frame's word."""
+        word = self.words.at(frame) + MAPPER
+        self.words.put(frame, word)
+        return word
 
     def unmap(self, frame: int, flags: int = 0) -> None:
         """One mapper less; `flags` are set. An anonymous frame that nobody maps is free."""

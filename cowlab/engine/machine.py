@@ -141,7 +141,7 @@ class Machine:
 
     def advance(self, seconds: float) -> None:
         """Let time pass: `seconds` more on the clock."""
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds < float("inf"):
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= 1e18:
             raise ValueError(f"advance({seconds!r}): give seconds, a number of 0 or more")
         self.clock += seconds
         self.changed()
@@ -193,8 +193,6 @@ class Machine:
 
     def end(self, process: Process, reason: str, kind: str) -> None:
         """Unmap all that `process` has, and let init have its children (exit_mmap, forget_original_parent)."""
-        if process is self.init:
-            raise ValueError("init does not exit: give a process of machine.processes")
         pages = process.rss // 4096
         for mapping in process.mappings.values():
             if len(mapping.areas):
@@ -237,9 +235,10 @@ class Machine:
 
 def _replaced(rules: dict[str, Callable[..., None] | None]) -> Rules:
     """The page rules, with those of `rules` in place of the model's own."""
-    unknown = [name for name in rules if name not in Rules.__dataclass_fields__]
-    if unknown:
-        raise TypeError(f"Machine has no argument {unknown[0]!r}; rules that can be replaced: {', '.join(Rules.__dataclass_fields__)}")
+    known = Rules.__dataclass_fields__
+    for name in rules:
+        if name not in known:
+            raise TypeError(f"Machine has no argument {name!r}; rules that can be replaced: {', '.join(known)}")
     return Rules(**{name: rule for name, rule in rules.items() if _callable(name, rule)})  # type: ignore[arg-type]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from errno import EFAULT
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -13,11 +14,12 @@ from ..units import PAGE_SIZE
 from . import access, calls, frames
 from .address_space import Area, Areas
 from .backing import FIRST_VALUE, Backing
-from .chunks import Words
+from .chunks import Words, some
 from .errors import SegmentationFault
+from .frames import Frames
 from .page import Faults
 from .page_table import FRAME_SHIFT, PageTable, Tables, has_frame
-from .ranges import Range, Selection
+from .runs import Range
 
 if TYPE_CHECKING:
     from .process import Process
@@ -41,13 +43,13 @@ class Mapping:
         self.kind = kind
         self.pages = pages  # its length when it was made
         self.space = process.space
-        self.frames = process.machine.frames
+        self.frames: Frames = process.machine.frames
         self.rules = process.machine.rules
         self.page_by_page = self.rules != access.DEFAULT_RULES
         self.private = kind in ("private", "noreserve", "file-private")
         self.backing: Backing | None = None
         self.areas = areas
-        self.table = table
+        self.table: PageTable = table
         self.anon = 0  # pages that map an anonymous frame
         self.other = 0  # pages that map a frame of a file or a shared object
 
@@ -117,8 +119,7 @@ class Mapping:
 
         Raises SegmentationFault (ENOMEM) over a hole, after every mapped page of the range was dropped.
         """
-        for first, last in self._stretches(start, stop, pages):
-            calls.dontneed(self, first, last)
+        calls.dontneed(self, self._stretches(start, stop, pages))
 
     @calls.system_call
     def protect(
@@ -126,18 +127,19 @@ class Mapping:
     ) -> None:
         """Change the protection of the range to "rw", "r" or "" (mprotect).
 
-        Raises OutOfMemory if the new promise is refused; SegmentationFault (ENOMEM) over a hole, after the pages up
-        to it were changed.
+        Raises OutOfMemory, and has changed nothing, if the new promise is refused; SegmentationFault (ENOMEM) over a
+        hole, after the pages up to it were changed.
         """
         check_prot(prot)
-        for first, last in self._stretches(start, stop, pages):
-            calls.protect(self, prot, first, last)
+        calls.protect(self, prot, self._stretches(start, stop, pages))
 
     def mapcounts(self, start: int | None = None, stop: int | None = None) -> NDArray[np.int64]:
         """How many page-table entries map the frame of each page; 0 where there is none, or the zero page."""
         self.process.require_alive()
-        first, last = self._bounds(start, stop, whole=True)
-        entries = self.table.get(np.arange(first, min(last, self.pages)))
+        first, last = self._bounds(start, stop)
+        if last > self.pages:
+            raise SegmentationFault(EFAULT, self._outside(max(first, self.pages)))
+        entries = self.table.get(np.arange(first, last))
         mapped = has_frame(entries)
         counts = np.zeros(len(entries), np.int64)
         counts[mapped] = self.frames.words.get(entries[mapped] >> FRAME_SHIFT) >> frames.COUNT_SHIFT
@@ -147,7 +149,7 @@ class Mapping:
 
     def _targets(
         self, start: int | None, stop: int | None, pages: Pages | None, prot: str
-    ) -> Words | list[tuple[Area, Selection]]:
+    ) -> Words | list[tuple[Area, Range]]:
         """What an access covers: page numbers, or (area, range) pairs; checked whole before a page is touched."""
         if pages is not None:
             numbers = self._numbers(start, stop, pages)
@@ -157,9 +159,10 @@ class Mapping:
             areas, first, last = self.areas.list, 0, self.pages
         else:
             first, last = self._bounds(start, stop)
-            areas = self.areas.within(first, last)
-            if (hole := self.areas.first_hole(first, last)) < last:
-                raise SegmentationFault(14, self._outside(hole))
+            area = self.areas.at(first)
+            areas = [area] if area and last <= area.stop and first < last else self.areas.within(first, last)
+            if areas != [area] and (hole := self.areas.first_hole(first, last)) < last:
+                raise SegmentationFault(EFAULT, self._outside(hole))
         for area in areas:
             self._check_prot(area, max(area.start, first), prot)
         return [(area, Range(max(area.start, first), min(area.stop, last))) for area in areas]
@@ -167,35 +170,33 @@ class Mapping:
     def _numbers(self, start: int | None, stop: int | None, pages: Pages) -> Words:
         if start is not None or stop is not None:
             raise ValueError("give either a range (start, stop) or pages=, not both")
-        numbers = np.asarray(pages if hasattr(pages, "__len__") else _listed(pages))
-        if numbers.size == 0 and numbers.ndim == 1:
-            return np.zeros(0, np.int64)
-        if numbers.ndim != 1 or numbers.dtype.kind not in "iu":
-            raise ValueError(f"pages={pages!r} is not a sequence of page numbers, such as [3, 9, 12]")
-        if bool((numbers < 0).any()):
+        numbers = _as_array(pages)
+        if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
+            raise ValueError(f"pages={str(pages)[:80]} is not a sequence of page numbers, such as [3, 9, 12]")
+        if some(numbers < 0):
             raise ValueError(f"page {numbers.min()} is negative: pages are numbered from 0")
-        return np.minimum(numbers, np.iinfo(np.int64).max).astype(np.int64)
+        return numbers.astype(np.int64)
 
     def _check_numbers(self, numbers: Words, prot: str) -> None:
         if len(numbers) and not len(self.areas):
-            raise SegmentationFault(14, self._outside(int(numbers[0])))
+            raise SegmentationFault(EFAULT, self._outside(int(numbers[0])))
         for page in numbers.tolist() if len(self.areas) > 1 else ():
             area = self.areas.at(page)
             if area is None:
-                raise SegmentationFault(14, self._outside(page))
+                raise SegmentationFault(EFAULT, self._outside(page))
             self._check_prot(area, page, prot)
         if len(self.areas) == 1 and len(numbers):
             area = self.areas.list[0]
             for page in (int(numbers.min()), int(numbers.max())):
                 if not area.start <= page < area.stop:
-                    raise SegmentationFault(14, self._outside(page))
+                    raise SegmentationFault(EFAULT, self._outside(page))
             self._check_prot(area, int(numbers[0]), prot)
 
     def _check_prot(self, area: Area, page: int, prot: str) -> None:
         if len(prot) > len(area.prot):
             what = "write to" if prot == "rw" else "read of"
             raise SegmentationFault(
-                14,
+                EFAULT,
                 f"{what} page {page} of {self.name!r} in {self.process.name!r}, which is protected {area.prot!r}; "
                 f"protect({prot!r}, ...) would allow it",
             )
@@ -207,7 +208,7 @@ class Mapping:
             f"Touch one of those"
         )
 
-    def _bounds(self, start: object, stop: object, whole: bool = False) -> tuple[int, int]:
+    def _bounds(self, start: object, stop: object) -> tuple[int, int]:
         """Pages [start, stop) as ints. A start alone is one page, nothing at all the whole mapping."""
         if start is None and stop is None:
             return 0, self.pages
@@ -217,22 +218,16 @@ class Mapping:
             raise ValueError(f"pages [{first}, {last}) are reversed: start must not be above stop")
         return first, last
 
-    def _stretches(self, start: int | None, stop: int | None, pages: Pages | None) -> Iterator[tuple[int, int]]:
-        """The ranges that a call on a range or on scattered pages covers."""
-        if pages is None:
-            first, last = self._bounds(start, stop)
-            if first == last:
-                return iter(())
-            return iter([(first, last)] if start is not None or stop is not None else self._mapped_stretch())
-        numbers = self._numbers(start, stop, pages)
-        if not len(numbers):
-            return iter(())
-        groups = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1)
-        return iter([(int(group[0]), int(group[-1]) + 1) for group in groups])
-
-    def _mapped_stretch(self) -> list[tuple[int, int]]:
-        """Every page still mapped, without the holes."""
-        return [(area.start, area.stop) for area in self.areas]
+    def _stretches(self, start: int | None, stop: int | None, pages: Pages | None) -> list[tuple[int, int]]:
+        """The ranges that a call on a range or on scattered pages covers; without either, what is still mapped."""
+        if pages is not None:
+            numbers = self._numbers(start, stop, pages)
+            groups = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1) if len(numbers) else []
+            return [(int(group[0]), int(group[-1]) + 1) for group in groups]
+        if start is None and stop is None:
+            return [(area.start, area.stop) for area in self.areas]
+        first, last = self._bounds(start, stop)
+        return [(first, last)] if first < last else []
 
     # What the rest of the engine uses ---------------------------------------------------------------------------
 
@@ -255,9 +250,8 @@ class Mapping:
 
     def tables_to_copy(self) -> Tables:
         """The leaves and middle tables that fork copies: over the areas with a family, also where they are empty."""
-        if all(area.family for area in self.areas):
-            return self.table.tables_over(None)
-        return self.table.tables_over([(area.start, area.stop) for area in self.areas if area.family])
+        copied = [(area.start, area.stop) for area in self.areas if area.family]
+        return self.table.tables_over(copied, len(copied) == len(self.areas))
 
     def copy_entries(self, tables: Tables, child: Process) -> PageTable:
         """A page table for `child` with the entries of the areas that fork copies."""
@@ -295,11 +289,18 @@ def check_prot(prot: object) -> None:
         raise ValueError(f"prot {prot!r} is unknown: use 'rw', 'r' or '' (no access)")
 
 
-def _listed(pages: Iterable[int]) -> list[int]:
+def _as_array(pages: Pages) -> NDArray[Any]:
+    """`pages` as an array; page numbers too large for one are outside every mapping, as is the largest that fits."""
+    if isinstance(pages, np.ndarray):
+        return np.minimum(pages, _LARGEST) if pages.dtype == np.uint64 else pages
     try:
-        return list(pages)
+        numbers = list(pages)
     except TypeError:
         raise ValueError(f"pages={pages!r} is not a sequence of page numbers, such as [3, 9, 12]") from None
+    return np.array([min(_page_number(number, "page"), _LARGEST) for number in numbers], np.int64)
+
+
+_LARGEST = np.iinfo(np.int64).max
 
 
 def _page_number(number: object, what: str) -> int:
@@ -314,7 +315,7 @@ def _page_number(number: object, what: str) -> int:
 def _parse_value(value: object) -> int:
     """`value` as a word: 64 bits, kept with a sign."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or not 0 <= operator.index(value) < 1 << 64:
-        raise ValueError(f"value={value!r} does not fit into a page's 64-bit word: give a whole number of 0 to 2**64 - 1")
+        raise ValueError(f"value={value!r} does not fit into 64 bits: give a whole number of 0 to 2**64 - 1")
     word = operator.index(value)
     return word - (1 << 64) if word >> 63 else word
 

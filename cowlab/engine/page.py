@@ -61,7 +61,7 @@ class Page:
         self.area = area
         self.number = number
         self.tally = tally
-        self.frames = mapping.frames
+        self.frames: fr.Frames = mapping.frames
         self.entry: int = mapping.table.at(number)
 
     # Questions --------------------------------------------------------------------------------------------------
@@ -179,8 +179,7 @@ class Page:
     def map(self, frame: int, writable: bool, dirty: bool) -> None:
         """Let the entry map `frame`."""
         self._set(entry_for(frame, writable, dirty))
-        self.frames.map(frame)
-        word = self.frames.word(frame)
+        word = self.frames.map(frame)
         self.mapping.count_mapped(word, 1)
         self.tally.file_map += word & fr.KIND != fr.ANON
 
@@ -188,8 +187,7 @@ class Page:
         """Let this page's entry be `entry`, copied from another process: its frame has one mapper more."""
         self._set(entry)
         if not self.zero:
-            self.frames.map(self.frame)
-            self.mapping.count_mapped(self.frames.word(self.frame), 1)
+            self.mapping.count_mapped(self.frames.map(self.frame), 1)
 
     def map_zero(self) -> None:
         """Let the entry map the shared zero page, read-only."""

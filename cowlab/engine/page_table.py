@@ -13,7 +13,8 @@ middle tables belong to one mapping, and the upper ones to the process.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +38,11 @@ def entry_for(frame: int, writable: bool, dirty: bool) -> int:
 
 def has_frame(entries: Words) -> Mask:
     """Which entries map a frame: present, and not the zero page."""
-    return (entries & (PRESENT | ZERO)) == PRESENT
+    return cast(Mask, (entries & (PRESENT | ZERO)) == PRESENT)
 
 
-class Tables(NamedTuple):
+@dataclass(frozen=True)
+class Tables:
     """Table pages: which leaves and middle tables, how many these are, and in which 512 GiB ranges they lie."""
 
     leaves: Mask
@@ -109,20 +111,22 @@ class PageTable(Table):
         self.middles[start:stop] = False
         return dropped
 
-    def tables_over(self, spans: list[tuple[int, int]] | None) -> Tables:
-        """The table pages that stand over these spans of pages; all of them for None."""
-        if spans is None:
-            return self._tables(self.leaves.copy(), self.middles.copy())
-        leaves, middles = np.zeros_like(self.leaves), np.zeros_like(self.middles)
-        for start, stop in spans:
-            for mine, wanted, size in ((self.leaves, leaves, CHUNK), (self.middles, middles, 1 << GIB_SHIFT)):
-                where = slice(start // size, -(-stop // size))
-                wanted[where] = mine[where]
-        return self._tables(leaves, middles)
+    def tables_over(self, spans: list[tuple[int, int]], everything: bool) -> Tables:
+        """The table pages that stand over these spans of pages; `everything` says that the spans are all there is."""
+        leaves, middles = self.leaves.copy(), self.middles.copy()
+        if not everything:
+            leaves[:], middles[:] = False, False
+            for start, stop in spans:
+                for mine, wanted, size in ((self.leaves, leaves, CHUNK), (self.middles, middles, 1 << GIB_SHIFT)):
+                    where = slice(start // size, -(-stop // size))
+                    wanted[where] = mine[where]
+        count = int(np.count_nonzero(leaves)) + int(np.count_nonzero(middles))
+        return Tables(leaves, middles, count, self.uppers & self._uppers_over(spans))
 
-    def _tables(self, leaves: Mask, middles: Mask) -> Tables:
-        count = np.count_nonzero(leaves) + np.count_nonzero(middles)
-        return Tables(leaves, middles, count, {(self.gib + i) >> SHIFT for i in middles.nonzero()[0].tolist()})
+    def _uppers_over(self, spans: list[tuple[int, int]]) -> set[int]:
+        """The 512 GiB ranges that these spans of pages touch."""
+        ends = [(self.gib + (start >> GIB_SHIFT), self.gib + ((stop - 1) >> GIB_SHIFT)) for start, stop in spans]
+        return {upper for first, last in ends for upper in range(first >> SHIFT, (last >> SHIFT) + 1)}
 
     def clear(self, start: int, stop: int) -> None:
         """Set the entries of pages [start, stop) to 0."""

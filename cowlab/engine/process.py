@@ -5,8 +5,6 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..units import PAGE_SIZE, format_pages, pages_in
 from . import access, calls, procfs, ranges
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
@@ -16,7 +14,7 @@ from .errors import NoSuchProcess, OutOfMemory
 from .mapping import Mapping, check_kind, check_prot
 from .page import Page, Tally
 from .page_table import GIB_SHIFT, WRITABLE, PageTable, Tables
-from .ranges import Range
+from .runs import Range
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -88,6 +86,9 @@ class Process:
         """
         check_kind(kind)
         check_prot(prot)
+        self._not_init("map memory")
+        if not isinstance(populate, bool):
+            raise ValueError(f"populate={populate!r} is not True or False")
         pages = pages_in(size)
         if not pages:
             raise ValueError("size 0 is no mapping: ask for at least one byte")
@@ -119,6 +120,7 @@ class Process:
         Raises OutOfMemory, and has changed nothing, if a promise is refused or the page tables do not fit. On a
         machine without copy on write the private pages are copied at once, or do not fit.
         """
+        self._not_init("fork")
         name = self.machine.new_name(name, f"{self.name}.")
         areas = [area for mapping in self.mappings.values() for area in mapping.areas if area.promised]
         tables = {mapping.name: mapping.tables_to_copy() for mapping in self.mappings.values()}
@@ -135,6 +137,7 @@ class Process:
     @calls.system_call
     def exit(self) -> None:
         """End: all memory of its own is free, frames that others map stay with them."""
+        self._not_init("exit")
         self.machine.end(self, "exited", "exit")
 
     # What Linux reports -----------------------------------------------------------------------------------------
@@ -199,6 +202,10 @@ class Process:
 
     # Helpers ----------------------------------------------------------------------------------------------------
 
+    def _not_init(self, what: str) -> None:
+        if self is self.machine.init:
+            raise ValueError(f"init does not {what}: it holds nothing; spawn a process")
+
     def _new_name(self, name: object) -> str:
         if name is None:
             number = len(self.mappings) + 1
@@ -214,7 +221,7 @@ class Process:
     def _file_name(self, kind: str, file: object) -> str | None:
         if not kind.startswith("file"):
             if file is not None:
-                raise ValueError(f"file={file!r} has no meaning for kind {kind!r}: use 'file-private' or 'file-shared'")
+                raise ValueError(f"file={file!r} means nothing for kind {kind!r}: use 'file-private' or 'file-shared'")
             return None
         if file is not None and (not isinstance(file, str) or not file):
             raise ValueError(f"file={file!r} is not a name: use text, such as 'data'")

@@ -12,7 +12,7 @@ import numpy as np
 from ..units import PAGE_SIZE
 from . import frames as fr
 from .page_table import DIRTY, has_frame
-from .ranges import Range
+from .runs import Range
 
 if TYPE_CHECKING:
     from .address_space import Area

@@ -27,7 +27,7 @@ def state(machine: Machine) -> dict[str, Any]:
     """All that can be told apart by using `machine`; see Machine.state."""
     account = machine.account
     backings = _backings(machine)
-    tables = [(m.table, m.pages) for p in machine.processes for m in p.mappings.values()]
+    tables: list[tuple[Table, int]] = [(m.table, m.pages) for p in machine.processes for m in p.mappings.values()]
     tables += [(backing.table, backing.pages) for backing in backings]
     entries, contents = _name_frames(machine, tables)
     families: dict[Family, int] = {}

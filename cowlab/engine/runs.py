@@ -1,0 +1,205 @@
+"""Which pages a call covers, and how they fall into runs.
+
+A call covers a *selection* of pages: a range, or scattered ones. It falls into *runs*: single pages, and whole chunks
+of 512 pages whose entries and frames are uniform, so that one word stands for all of a chunk. `ranges.py` applies the
+rules to the words of a run, and does not care which of the two they are.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import frames as fr
+from .chunks import CHUNK, MASK, SHIFT, Table, Where, Words, compact, distinct, every, expand
+from .page_table import DIRTY, FRAME_SHIFT, NEXT_FRAME, has_frame
+
+if TYPE_CHECKING:
+    from .frames import Frames
+    from .mapping import Mapping
+    from .page_table import PageTable
+
+Mask = NDArray[np.bool_]
+_OFFSETS = np.arange(CHUNK, dtype=np.int64)
+
+
+class Range:
+    """Pages [start, stop), in page order."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        self.start, self.stop = start, stop
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def cut(self, n: int) -> tuple[Range, Range]:
+        """The first `n` pages, and the others."""
+        return Range(self.start, self.start + n), Range(self.start + n, self.stop)
+
+    def pages(self) -> Words:
+        return np.arange(self.start, self.stop)
+
+    @property
+    def chunks(self) -> Where:
+        return slice(self.start >> SHIFT, ((self.stop - 1) >> SHIFT) + 1)
+
+    def runs(self, mapping: Mapping) -> list[Run]:
+        """The runs that make up this range."""
+        first, last = -(-self.start // CHUNK), self.stop >> SHIFT
+        if first >= last:
+            return [Run(mapping, self.pages(), False)]
+        uniform = _uniform(mapping, first, last)
+        if uniform is None and (self.start | self.stop) & MASK == 0:
+            return [Run(mapping, slice(first, last), True)]
+        edges = [np.arange(self.start, first << SHIFT), np.arange(last << SHIFT, self.stop)]
+        if uniform is None:
+            runs = [Run(mapping, slice(first, last), True)]
+        else:
+            edges.insert(1, _pages_of(np.flatnonzero(~uniform) + first))
+            runs = [Run(mapping, compact(np.flatnonzero(uniform) + first), True)]
+        return [run for run in [*runs, Run(mapping, np.concatenate(edges), False)] if len(run)]
+
+
+class Scatter:
+    """Pages in any order."""
+
+    def __init__(self, pages: Words) -> None:
+        self.order = pages
+
+    def __len__(self) -> int:
+        return len(self.order)
+
+    def cut(self, n: int) -> tuple[Scatter, Scatter]:
+        """The first `n` pages, and the others."""
+        return (self, Scatter(self.order[:0])) if n == len(self) else (Scatter(self.order[:n]), Scatter(self.order[n:]))
+
+    def pages(self) -> Words:
+        return self.order
+
+    @cached_property
+    def sorted(self) -> Words:
+        """The pages in page order, each once: neighbours in memory are then neighbours in time."""
+        return distinct(np.sort(self.order))
+
+    @cached_property
+    def chunks(self) -> Where:
+        return distinct(self.sorted >> SHIFT)
+
+    def runs(self, mapping: Mapping) -> list[Run]:
+        """Single pages: whole chunks are not looked for."""
+        return [Run(mapping, self.sorted, False)]
+
+
+Selection = Range | Scatter
+
+
+class Run:
+    """Pages that are handled alike. `at`: page numbers, or, if `whole`, numbers of uniform chunks."""
+
+    __slots__ = ("at", "frames", "mapping", "table", "weight", "whole")
+
+    def __init__(self, mapping: Mapping, at: Where, whole: bool) -> None:
+        self.mapping, self.at, self.whole = mapping, at, whole
+        self.table: PageTable = mapping.table
+        self.frames: Frames = mapping.frames
+        self.weight = CHUNK if whole else 1  # pages that one word stands for
+
+    def __len__(self) -> int:
+        return self.at.stop - self.at.start if isinstance(self.at, slice) else len(self.at)
+
+    @property
+    def _pages(self) -> Words:
+        assert not isinstance(self.at, slice)
+        return self.at
+
+    def numbers(self) -> Words:
+        return np.arange(self.at.start, self.at.stop) if isinstance(self.at, slice) else self.at
+
+    def pick(self, mask: Mask) -> Run:
+        """The part of this run where `mask` is true."""
+        return self if every(mask) else Run(self.mapping, self.numbers()[mask], self.whole)
+
+    def as_pages(self) -> Run:
+        """The same pages, one by one."""
+        return Run(self.mapping, _pages_of(self.numbers()), False) if self.whole else self
+
+    def words_of(self, table: Table) -> Words:
+        """The words that `table` (entries, or a backing's) has for these pages."""
+        return table.first[self.at].copy() if self.whole else table.get(self._pages)
+
+    def frames_in(self, words: Words) -> Where:
+        """The frames, or the chunks of frames, that entries name."""
+        return compact(words >> (FRAME_SHIFT + SHIFT)) if self.whole else words >> FRAME_SHIFT
+
+    def frame_words(self, frames: Where) -> Words:
+        words = self.frames.words
+        return cast(Words, words.first[frames]) if self.whole else words.get(expand(frames))
+
+    def set_frame_words(self, frames: Where, words: Words) -> None:
+        if self.whole:
+            self.frames.words.first[frames] = words
+        else:
+            self.frames.words.set(expand(frames), words)
+
+    def set_values(self, frames: Where, value: int) -> None:
+        if self.whole:
+            self.frames.values.fill(frames, value)
+        else:
+            self.frames.values.set(expand(frames), value)
+
+    def map(self, frames: Where, bits: Words | int) -> None:
+        """Let the entries map `frames`, with `bits`."""
+        if self.whole:
+            self.table.fill(self.at, expand(frames) << (FRAME_SHIFT + SHIFT) | bits, NEXT_FRAME)
+        else:
+            self.table.set(self._pages, expand(frames) << FRAME_SHIFT | bits)
+
+    def set_entries(self, entries: Words | int) -> None:
+        """Change bits of the entries, or set all of them to one word without a frame."""
+        if not self.whole:
+            self.table.set(self._pages, entries)
+        elif isinstance(entries, int):
+            self.table.fill(self.at, entries)
+        else:
+            self.table.first[self.at] = entries
+
+    def new_frames(self, word: int, value: int | None) -> Where:
+        if self.whole:
+            return self.frames.allocate_chunks(len(self), word, value)
+        return self.frames.allocate_pages(len(self), word, value)
+
+    def copy_values(self, to: Where, source: Where) -> None:
+        values = self.frames.values
+        if self.whole:
+            values.copy_chunks(to, source)
+        else:
+            values.set(expand(to), values.get(expand(source)))
+
+    def unmap_frames(self, frames: Where, entries: Words | None) -> None:
+        """`frames` lose a mapper; dirty `entries` leave dirty frames."""
+        flags = 0 if entries is None else (entries & DIRTY) * (fr.DIRTY // DIRTY)
+        if self.whole:
+            self.frames.unmap_chunks(frames, flags)
+        else:
+            self.frames.unmap_pages(expand(frames), flags)
+
+
+def _pages_of(chunks: Words) -> Words:
+    return ((chunks << SHIFT)[:, None] + _OFFSETS).reshape(-1)
+
+
+def _uniform(mapping: Mapping, first: int, last: int) -> Mask | None:
+    """Which chunks [first, last) have uniform entries, on uniform frames, and a uniform backing; None for all."""
+    tables = [mapping.table] if mapping.backing is None else [mapping.table, mapping.backing.table]
+    if not any(table.dense for table in [*tables, mapping.frames.words]):
+        return None
+    uniform = np.ones(last - first, np.bool_)
+    for table in tables:
+        uniform &= table.row[first:last] == 0
+        words = table.first[first:last]
+        mapped = uniform & has_frame(words)
+        uniform[mapped] = mapping.frames.words.row[words[mapped] >> (FRAME_SHIFT + SHIFT)] == 0
+    return None if every(uniform) else uniform
