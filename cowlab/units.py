@@ -23,7 +23,7 @@ def parse_size(size: int | str, what: str = "size") -> int:
         return _parse_text(size, what)
     if isinstance(size, bool) or not hasattr(size, "__index__"):
         raise ValueError(f"{what} {size!r} is not a size: give bytes as an int, or text such as '300 MiB'")
-    number: int = operator.index(size)
+    number = int(operator.index(size))
     if number < 0:
         raise ValueError(f"{what} {size!r} is negative: a size is 0 bytes or more")
     return number

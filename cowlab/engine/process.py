@@ -232,8 +232,8 @@ class Process:
         left = ADDRESS_SPACE - (self.space.next_gib << GIB_SHIFT)
         if pages > left:
             message = (
-                f"mmap of {name!r} in {self.name!r} asked for {format_pages(pages)}, and {format_pages(max(0, left))} of "
-                f"the 128 TiB address space are left: ask for less"
+                f"mmap of {name!r} in {self.name!r} asked for {format_pages(pages)}, and "
+                f"{format_pages(max(0, left))} of the 128 TiB address space are left: ask for less"
             )
             raise self.machine.refuse(self.name, name, pages, message)
 
