@@ -1,0 +1,8 @@
+"""`python -m cowlab` is the `cowlab` command."""
+
+import sys
+
+from cowlab.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

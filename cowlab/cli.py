@@ -1,0 +1,82 @@
+"""The `cowlab` command: reads its arguments and hands over; a part is imported only when asked for."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cowlab.__about__ import __version__
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit status."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        return _run(parser, options)
+    except KeyboardInterrupt:
+        return 130  # what a shell reports of a program ended by Ctrl-C
+    except BrokenPipeError:
+        return _reader_has_left()
+
+
+def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
+    if options.command is None:
+        from cowlab import launch
+
+        return launch.main(options.into, options.port, options.browser)
+    if options.into is not None or options.port is not None or not options.browser:
+        parser.error(f"--into, --port and --no-browser open the course, not `cowlab {options.command}`")
+    if options.command == "tour":
+        from cowlab import tour
+
+        tour.main(sys.stdout)
+        return 0
+    from cowlab import verify
+
+    return int(verify.main(traces=options.traces, seed=options.seed))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cowlab",
+        description="Opens the course in JupyterLab. Ctrl-C ends it.",
+    )
+    parser.add_argument("--version", action="version", version=f"cowlab {__version__}")
+    parser.add_argument("--port", type=_port, help="the port to serve on (otherwise a free one is chosen)")
+    parser.add_argument("--no-browser", dest="browser", action="store_false", help="print the address only")
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="DIR",
+        help="copy the lessons to this folder and open them there (installed without the repository: "
+        "./cowlab-course); lessons that you changed are never overwritten",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="[tour | verify]")
+    commands.add_parser("tour", help="the worked examples of the course, in this terminal")
+    verify = commands.add_parser("verify", help="compare the model with this machine's own kernel")
+    verify.add_argument("--traces", type=_positive, default=200, metavar="N", help="how many (default: 200)")
+    verify.add_argument("--seed", type=int, metavar="S", help="draw the same traces again")
+    return parser
+
+
+def _port(text: str) -> int:
+    if text.isdecimal() and 1 <= int(text) <= 65535:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {text!r}")
+
+
+def _positive(text: str) -> int:
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"expected a number from 1 up, not {text!r}")
+
+
+def _reader_has_left() -> int:
+    """End as other programs do in `cowlab tour | head`: quietly, and not with success."""
+    # Python flushes stdout once more when it exits; that must not fail a second time.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1

@@ -1,0 +1,149 @@
+"""Where the lessons are, and how they get into a learner's folder without overwriting the learner's work."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cowlab.__about__ import __version__
+
+FIRST_LESSON = "01_fork_sharing.ipynb"
+COPIES = Path("cowlab-course")
+# What was copied, as hashes: a file that still has its hash was not changed by the learner.
+MANIFEST = ".cowlab-course.json"
+_NOT_LESSONS = {".ipynb_checkpoints", "__pycache__"}
+
+
+class CourseError(Exception):
+    """The course cannot be opened; says what to do."""
+
+
+@dataclass
+class Report:
+    """What a copy did: names of the files, and the version that was here before."""
+
+    added: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    offered: list[tuple[str, str]] = field(default_factory=list)
+    before: str | None = None
+
+    def line(self, target: Path) -> str:
+        """One line for the learner; empty if nothing happened."""
+        parts = [f"{len(self.added)} added"] if self.added else []
+        parts += [f"{len(self.updated)} updated"] if self.updated else []
+        parts += [f"{name} is yours and was kept, the new one is {new}" for name, new in self.offered]
+        if not parts:
+            return ""
+        if self.before in (None, __version__):
+            return f"Lessons in {target}: {'; '.join(parts)}."
+        versions = f"came from cowlab {self.before}, this is {__version__}"
+        return f"Lessons in {target} {versions}: {'; '.join(parts)}."
+
+
+def course_folder(into: Path | None) -> tuple[Path, str]:
+    """The folder to open, and a line to print: the repository's own lessons, or an up-to-date copy."""
+    source, in_clone = find_lessons()
+    if into is None and in_clone:
+        return source, ""
+    target = into or (Path() if Path(MANIFEST).is_file() else COPIES)
+    try:
+        return target.resolve(), copy_lessons(source, target).line(target)
+    except OSError as error:
+        advice = "name another folder with --into"
+        raise CourseError(f"cannot copy the lessons to {target} ({error}): {advice}") from error
+
+
+def find_lessons() -> tuple[Path, bool]:
+    """The lessons that belong to this package, and whether that is a clone of the repository."""
+    package = Path(__file__).resolve().parent
+    clone = package.parent / "notebooks"
+    if clone.is_dir() and (package.parent / "pyproject.toml").is_file():
+        return clone, True
+    if (package / "course").is_dir():
+        return package / "course", False
+    raise CourseError(f"there are no lessons in {clone} or {package / 'course'}: install cowlab again")
+
+
+def copy_lessons(source: Path, target: Path) -> Report:
+    """Bring `target` up to date with `source`; a file that the learner changed stays as it is."""
+    if target.exists() and not target.is_dir():
+        raise CourseError(f"{target} is a file: name a folder with --into")
+    version, hashes = _read_manifest(target)
+    report = Report(before=version)
+    for name in _names(source):
+        _place(source, target, name, hashes, report)
+    manifest = json.dumps({"version": __version__, "files": hashes}, indent=1)
+    _write_atomically(target / MANIFEST, manifest.encode())
+    return report
+
+
+def _place(source: Path, target: Path, name: str, hashes: dict[str, str], report: Report) -> None:
+    """Put one file where it belongs, or beside the learner's own version of it."""
+    content = (source / name).read_bytes()
+    new = _hash(content)
+    for candidate in _candidates(name):
+        path = target / candidate
+        present = _hash(path.read_bytes()) if path.exists() else None
+        copied = hashes.get(candidate)
+        if present == new or (present is not None and present != copied and copied == new):
+            # Here already, or changed by the learner since it came from this very version.
+            hashes[candidate] = new
+            return
+        if present is None or present == copied:
+            _write_atomically(path, content)
+            # What was offered once and thrown away is not offered again.
+            hashes[name] = hashes[candidate] = new
+            _note(report, name, candidate, present is None)
+            return
+
+
+def _note(report: Report, name: str, placed: str, is_new: bool) -> None:
+    if placed != name:
+        report.offered.append((name, placed))
+    elif is_new:
+        report.added.append(name)
+    else:
+        report.updated.append(name)
+
+
+def _candidates(name: str) -> Iterator[str]:
+    """The file's own name, then names beside it: lesson.new.ipynb, lesson.new2.ipynb, ..."""
+    yield name
+    stem, suffix = os.path.splitext(name)
+    yield f"{stem}.new{suffix}"
+    number = 2
+    while True:
+        yield f"{stem}.new{number}{suffix}"
+        number += 1
+
+
+def _names(source: Path) -> list[str]:
+    files = (path.relative_to(source) for path in source.rglob("*") if path.is_file())
+    return sorted(path.as_posix() for path in files if not _NOT_LESSONS.intersection(path.parts))
+
+
+def _read_manifest(target: Path) -> tuple[str | None, dict[str, str]]:
+    path = target / MANIFEST
+    if not path.exists():
+        return None, {}
+    try:
+        manifest = json.loads(path.read_bytes())
+        return manifest["version"], dict(manifest["files"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise CourseError(f"{path} is damaged: delete it, your lessons will be kept") from error
+
+
+def _write_atomically(path: Path, content: bytes) -> None:
+    """Leave the old file or the new one, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    part.write_bytes(content)
+    os.replace(part, path)
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,47 @@
+"""Settings of the whole test run."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+# With COWLAB_CI=1 a skip is a failure, except for one of these reasons: a check that should run must not
+# fall out unnoticed. Elsewhere (no Linux, no Chromium, ...) tests skip and say why.
+IN_CI = os.environ.get("COWLAB_CI") == "1"
+ALLOWED_IN_CI = [] if sys.platform == "linux" else [r"\bLinux\b"]
+if os.environ.get("COWLAB_CI_MAY_SKIP"):
+    ALLOWED_IN_CI.append(os.environ["COWLAB_CI_MAY_SKIP"])
+
+# Time limits for one example say more about the machine than about the code.
+settings.register_profile("everywhere", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everywhere"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """In CI, turn the report of a skipped test into a failure."""
+    report = yield
+    return _failed_if_skipped(report)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Iterator[None]:
+    """In CI, turn the report of a skipped file into an error."""
+    report = yield
+    return _failed_if_skipped(report)
+
+
+def _failed_if_skipped(report):
+    expected_to_fail = hasattr(report, "wasxfail")
+    if IN_CI and report.skipped and not expected_to_fail:
+        reason = str(report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr)
+        if not any(re.search(allowed, reason) for allowed in ALLOWED_IN_CI):
+            report.outcome = "failed"
+            report.longrepr = f"skipped in CI, where it should run: {reason}"
+    return report
