@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from fractions import Fraction
@@ -23,10 +24,9 @@ def parse_size(size: int | str, what: str = "size") -> int:
         return _parse_text(size, what)
     if isinstance(size, bool) or not hasattr(size, "__index__"):
         raise ValueError(f"{what} {size!r} is not a size: give bytes as an int, or text such as '300 MiB'")
-    number = int(operator.index(size))
-    if number < 0:
+    if operator.index(size) < 0:
         raise ValueError(f"{what} {size!r} is negative: a size is 0 bytes or more")
-    return number
+    return operator.index(size)
 
 
 def _parse_text(text: str, what: str) -> int:
@@ -35,8 +35,7 @@ def _parse_text(text: str, what: str) -> int:
         raise ValueError(f"{what} {text!r} is not a size: write a number and a unit, such as '300 MiB'")
     number, unit = match.groups()
     if unit in _UNITS:
-        size = Fraction(number) * 1024 ** _UNITS[unit]
-        return -(-size.numerator // size.denominator)  # a part of a byte needs the whole byte
+        return math.ceil(Fraction(number) * (1 << 10 * _UNITS[unit]))  # a part of a byte needs the whole byte
     meant = _DECIMAL.get(unit.upper())
     hint = f"did you mean '{number} {meant}'?" if meant else f"the units are {', '.join(_UNITS)}"
     raise ValueError(f"{what} {text!r} has the unit {unit!r}, which is not a binary one: {hint}")
