@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("tour", help="the worked examples of the course, in this terminal")
     verify = commands.add_parser("verify", help="compare the model with this machine's own kernel")
     verify.add_argument("--traces", type=_positive, default=200, metavar="N", help="how many (default: 200)")
-    verify.add_argument("--seed", type=int, metavar="S", help="draw the same traces again")
+    verify.add_argument("--seed", type=int, default=0, metavar="S", help="draw other traces (default: 0)")
     return parser
 
 

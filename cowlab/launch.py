@@ -10,6 +10,7 @@ import secrets
 import signal
 import socket
 import sys
+import sysconfig
 import tempfile
 from pathlib import Path
 from typing import NoReturn
@@ -131,6 +132,8 @@ def _keep_apart(scratch: Path) -> str:
     os.environ["JUPYTER_RUNTIME_DIR"] = str(scratch / "runtime")
     # A kernel called python3 in the user's home may be another Python, one without cowlab.
     os.environ["JUPYTER_PREFER_ENV_PATH"] = "1"
+    # So that `cowlab verify` works in a terminal of JupyterLab, also where no environment was activated.
+    os.environ["PATH"] = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
     return user_settings
 
 

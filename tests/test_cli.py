@@ -60,7 +60,7 @@ def test_verify_passes_its_options_on_and_returns_its_status(monkeypatch):
     fake_part(monkeypatch, "verify", lambda **options: asked.append(options) or 1)
     assert cli.main(["verify"]) == 1
     assert cli.main(["verify", "--traces", "5", "--seed", "7"]) == 1
-    assert asked == [{"traces": 200, "seed": None}, {"traces": 5, "seed": 7}]
+    assert asked == [{"traces": 200, "seed": 0}, {"traces": 5, "seed": 7}]
 
 
 def test_ctrl_c_ends_a_part_without_a_traceback(monkeypatch):

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import types
 import urllib.error
@@ -156,6 +157,13 @@ def start_kernel(course):
     assert course.ask("/api/kernels", b"{}")[0] == 201
     (kernel,) = Path(f"/proc/{course.process.pid}/task/{course.process.pid}/children").read_text().split()
     return int(kernel)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which only Linux has")
+def test_a_terminal_or_a_cell_finds_the_cowlab_command(course):
+    variables = Path(f"/proc/{start_kernel(course)}/environ").read_bytes().split(b"\0")
+    path = next(each for each in variables if each.startswith(b"PATH="))
+    assert path.startswith(b"PATH=" + os.fsencode(sysconfig.get_path("scripts")))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, which only Linux has")

@@ -160,9 +160,12 @@ class Mapping:
         else:
             first, last = self._bounds(start, stop)
             area = self.areas.at(first)
-            areas = [area] if area and last <= area.stop and first < last else self.areas.within(first, last)
-            if areas != [area] and (hole := self.areas.first_hole(first, last)) < last:
-                raise SegmentationFault(EFAULT, self._outside(hole))
+            if area and first < last <= area.stop:
+                areas = [area]
+            else:
+                areas = self.areas.within(first, last)
+                if (hole := self.areas.first_hole(first, last)) < last:
+                    raise SegmentationFault(EFAULT, self._outside(hole))
         for area in areas:
             self._check_prot(area, max(area.start, first), prot)
         return [(area, Range(max(area.start, first), min(area.stop, last))) for area in areas]
