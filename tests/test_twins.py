@@ -1,0 +1,301 @@
+"""One rule, three forms: ranges at once (ranges.py), page by page (faults.py), and the independent reference.
+
+The same random calls go to a machine that treats ranges at once, to one whose page rules are replaced by
+wrappers of themselves (so that it runs page by page), and to tests/reference.py. Results, errors and all that
+can be seen of the three stay equal, also where memory runs out in the middle of a call.
+"""
+
+import errno
+from random import Random
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, Phase, note, settings
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from reference import FIELDS, Model, OutOfFrames, Refused
+
+import cowlab
+from cowlab.engine import faults
+
+PAGE = 4096
+RULES = ("on_read", "on_write", "on_fork", "on_unmap", "on_protect")
+
+
+def wrapped(name):
+    """A rule that does what the original does: a machine with it runs page by page."""
+    return lambda *pages: getattr(faults, name)(*pages)
+
+
+def page_by_page(*replaced, **arguments):
+    """A machine that treats every page by itself, for these rules (or all)."""
+    return cowlab.Machine(**arguments, **{name: wrapped(name) for name in replaced or RULES})
+
+
+seeds = st.integers(0, 2**64 - 1)
+SIZES = [1, 15, 16, 33, 512, 513, 600, 1030, 1536]
+EDGES = [0, 1, 15, 16, 17, 33, 511, 512, 513, 600, 1023, 1024, 1025, 1536]
+KINDS = {"private": 5, "noreserve": 1, "shared": 2, "file-private": 2, "file-shared": 2}
+PROTS = {"rw": 12, "r": 3, "": 1}
+CALLS = {"write": 14, "read": 5, "fork": 3, "exit": 3, "mmap": 2, "munmap": 1, "dontneed": 2, "protect": 4}
+
+
+def draw(dice, weights):
+    return dice.choices(list(weights), list(weights.values()))[0]
+
+
+def some_pages(dice, length):
+    """Some pages of a mapping of this length: None for all, a range, or a list."""
+    how = dice.random()
+    if how < 0.15:
+        return None
+    if how < 0.75:
+        start, stop = sorted(
+            dice.choice([*EDGES, dice.randrange(length + 1)]) % (length + 1) for _ in range(2)
+        )
+        return (start, stop) if start < stop else (start % length, start % length + 1)
+    if how < 0.85:
+        return list(range(dice.randrange(length), length, dice.choice(EDGES[1:])))
+    return dice.choices(range(length), k=dice.randint(1, 30))
+
+
+class Twins(RuleBasedStateMachine):
+    """Plenty of memory."""
+
+    frames = 60_000, 60_000
+    copy_on_write = True
+
+    def __init__(self):
+        super().__init__()
+        self.steps = 0
+
+    @initialize(seed=seeds)
+    def build(self, seed):
+        dice = self.dice(seed)
+        frames, tables, swap = dice.randint(*self.frames), dice.random() < 0.5, dice.choice([0, 4096])
+        arguments = {
+            "ram": frames * PAGE,
+            "swap": swap * PAGE,
+            "page_tables": tables,
+            "check": True,
+            "copy_on_write": self.copy_on_write,
+        }
+        replaced = dice.choice([RULES, dice.sample(RULES, dice.randint(1, 5))])
+        self.machines = [cowlab.Machine(**arguments), page_by_page(*replaced, **arguments)]
+        self.model = Model(frames, tables, swap)
+        for m in (*self.machines, self.model):
+            m.file("cold", cached=False)
+        self.everywhere("spawn", self.name("p"))
+        self.everywhere(
+            "mmap", "p1", self.name("r"), dice.choice([16, 33, 600]), "private", "rw", False, None
+        )
+
+    @rule(seed=seeds)
+    def step(self, seed):
+        """One random call."""
+        dice = self.dice(seed)
+        verb = draw(dice, CALLS)
+        process = dice.choice(self.machines[0].processes)
+        living = len(self.machines[0].processes)
+        mappings = list(process.mappings.values())
+        if verb == "mmap" and len(mappings) < 4:
+            kind, prot = draw(dice, KINDS), draw(dice, PROTS)
+            populate, file = dice.random() < 0.3, dice.choice(["cached", "cached", "cold"])
+            self.everywhere(
+                "mmap", process.name, self.name("r"), dice.choice(SIZES), kind, prot, populate, file
+            )
+        elif living == 1 or (verb == "fork" and living < 5):
+            self.everywhere("fork", process.name, self.name("p"))
+        elif verb == "exit":
+            self.everywhere("exit", process.name)
+        elif mappings and verb not in ("mmap", "fork"):
+            mapping = dice.choice(mappings)
+            extra = {"write": [dice.choice([None, dice.getrandbits(64)])], "protect": [draw(dice, PROTS)]}
+            pages = some_pages(dice, mapping.pages)
+            if isinstance(pages, list) and verb == "protect":
+                pages = pages[0], pages[0] + 1
+            self.everywhere(verb, process.name, mapping.name, pages, *extra.get(verb, []))
+
+    def dice(self, seed):
+        """Dice of this step alone; hypothesis likes to repeat its seeds."""
+        self.steps += 1
+        return Random(f"{seed} {self.steps}")
+
+    def name(self, letter):
+        return f"{letter}{self.steps}"
+
+    def everywhere(self, *call):
+        """The same call in all three places: what it returns, and what can be seen afterwards."""
+        note(call)
+        fast, slow = self.machines
+        result = outcome(on_machine, fast, *call)
+        assert outcome(on_machine, slow, *call) == result
+        agree(fast, slow)
+        if self.copy_on_write:
+            assert result == outcome(on_model, self.model, *call)
+            agrees_with_model(fast, self.model)
+
+
+def mapped(region):
+    """The pages of a region of the reference that are still mapped."""
+    return [page for piece in region.pieces for page in range(piece.start, piece.stop)]
+
+
+# ---- one call on a machine, and on the reference
+
+
+def outcome(call, *arguments):
+    """What a call returns, or the name of the errno that it fails with."""
+    try:
+        return call(*arguments)
+    except cowlab.Error as error:
+        return errno.errorcode[error.errno]
+    except OutOfFrames:
+        return "ENOMEM"
+    except Refused as refusal:
+        return str(refusal)
+
+
+def on_machine(m, verb, pid, *arguments):
+    process = next((process for process in m.processes if process.name == pid), None)
+    if verb == "spawn":
+        m.spawn(pid)
+    elif verb == "fork":
+        process.fork(*arguments)
+    elif verb == "exit":
+        process.exit()
+    elif verb == "mmap":
+        name, pages, kind, prot, populate, file = arguments
+        file = file if kind.startswith("file") else None
+        process.mmap(pages * PAGE, kind=kind, name=name, prot=prot, populate=populate, file=file)
+    else:
+        return on_mapping(process[arguments[0]], verb, *arguments[1:])
+    return None
+
+
+def on_mapping(mapping, verb, pages, *rest):
+    where = (
+        {"pages": pages}
+        if isinstance(pages, list)
+        else dict(zip(("start", "stop"), pages or (), strict=False))
+    )
+    extra = {"write": "value", "protect": "prot"}.get(verb)
+    return getattr(mapping, verb)(**where, **({extra: rest[0]} if extra else {}))
+
+
+def on_model(model, verb, pid, *arguments):
+    if verb in ("spawn", "fork", "exit", "mmap"):
+        getattr(model, verb)(pid, *arguments)
+        return None
+    name, pages, *rest = arguments
+    region = model.processes[pid].regions[name]
+    if verb in ("read", "write"):
+        before = model.done.copy()
+        where = mapped(region) if pages is None else pages if isinstance(pages, list) else range(*pages)
+        getattr(model, verb)(pid, name, where, *rest)
+        done = model.done - before
+        return done["minor"], done["major"], done["zeroed"], done["copied"], done["reused"]
+    call = getattr(model, verb)
+    if isinstance(pages, list):
+        return on_stretches(lambda *stretch: call(pid, name, *stretch), pages)
+    whole = {"over_holes": True} if pages is None and verb != "munmap" else {}
+    return call(pid, name, *(pages or (0, region.pages)), *rest, **whole)
+
+
+def on_stretches(call, pages):
+    """A call on a list of pages: on each stretch of pages that follow each other. A hole shows at the end."""
+    hole = None
+    while pages:
+        length = next((n for n in range(1, len(pages)) if pages[n] != pages[0] + n), len(pages))
+        try:
+            call(pages[0], pages[0] + length)
+        except Refused as refusal:
+            hole = refusal
+        pages = pages[length:]
+    if hole:
+        raise hole
+
+
+# ---- what is compared
+
+
+def smaps(m):
+    return {
+        process.name: {name: {field: row[field] for field in FIELDS} for name, row in process.smaps().items()}
+        for process in m.processes
+    }
+
+
+def counters(m):
+    return {
+        p.name: (p.minor_faults, p.major_faults, p.copies, p.reuses, p.page_tables // PAGE)
+        for p in m.processes
+    }
+
+
+def memory(m):
+    info = m.meminfo()
+    return info["Committed_AS"] // 4, info["MemFree"] // 4
+
+
+def contents(m):
+    return {
+        (process.name, name): (mapping.values().tolist(), mapping.mapcounts().tolist())
+        for process in m.processes
+        for name, mapping in process.mappings.items()
+    }
+
+
+def agree(fast, slow):
+    """Two machines that have done the same, whichever way they did it."""
+    for see in (smaps, counters, memory, contents):
+        assert see(fast) == see(slow)
+    assert fast.log == slow.log
+    assert fast.meminfo() == slow.meminfo()
+    assert fast.vmstat() == slow.vmstat()
+    assert fast.state() == slow.state()
+
+
+def agrees_with_model(m, model):
+    assert smaps(m) == model.smaps()
+    assert counters(m) == {
+        pid: (*(process.done[kind] for kind in ("minor", "major", "copied", "reused")), len(process.tables))
+        for pid, process in model.processes.items()
+    }
+    assert memory(m) == (model.committed, model.frames - model.used)
+    assert contents(m) == {
+        (pid, name): (
+            model.values(pid, name, mapped(region)),
+            model.mapcounts(pid, name, range(region.pages)),
+        )
+        for pid, process in model.processes.items()
+        for name, region in process.regions.items()
+    }
+    for event, done in {"zero_fill": "zeroed", "copy": "copied", "reuse": "reused"}.items():
+        assert sum(entry.count for entry in m.log if entry.kind == event) == model.done[done]
+
+
+class ScarceTwins(Twins):
+    """Memory that runs out in the middle of calls."""
+
+    frames = 20, 1500
+
+
+class EagerTwins(Twins):
+    """Machines that copy at fork. The reference does not know that."""
+
+    frames = 2_000, 20_000
+    copy_on_write = False
+
+
+# A failure prints its calls and is not shrunk: that takes minutes, and the calls can be cut by hand.
+fast_enough = settings(
+    deadline=None,
+    max_examples=25,
+    stateful_step_count=40,
+    phases=[Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+for case in (Twins, ScarceTwins, EagerTwins):
+    case.TestCase.settings = fast_enough
+TestTwins = Twins.TestCase
+TestScarceTwins = ScarceTwins.TestCase
+TestEagerTwins = EagerTwins.TestCase
