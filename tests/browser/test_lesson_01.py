@@ -17,11 +17,11 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None:
     pytest.skip("no Chromium on this machine (Debian: apt-get install chromium)", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra: browser)")
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 
 REPO = Path(__file__).parents[2]
 LESSON = REPO / "notebooks" / "01_fork_sharing.ipynb"
-QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
 MENU = ".lm-MenuBar-itemLabel"
 START_SECONDS = 60
@@ -51,9 +51,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     token = secrets.token_hex(8)
     log = (folder / "server.log").open("wb")
     server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"]
-        + ["--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"]
-        + ["--ServerApp.kernel_websocket_connection_class=cowlab._jupyter.PromptConnection"],
+        [
+            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", f"--port={port}"),
+            *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={folder}"),
+            "--ServerApp.kernel_websocket_connection_class=cowlab._jupyter.PromptConnection",
+        ],
         cwd=folder,
         env=_environment(folder),
         stdout=log,
