@@ -44,7 +44,7 @@ class World:
     """A machine with something of everything on it."""
 
     def __init__(self):
-        self.m = cowlab.Machine("64 MiB", check=True)
+        self.m = cowlab.Machine("4 MiB", check=True)
         self.p = self.m.spawn("p")
         self.heap = self.p.mmap(16 * PAGE, name="heap")
         self.heap.write(0, 4, value=7)
@@ -274,7 +274,6 @@ def test_a_range_is_not_reversed(w, call):
         [True],
         [[1, 2]],
         [[1], [1, 2]],
-        {3: 4},
         object(),
         np.array([1.5]),
         np.array([[1]]),
@@ -282,7 +281,7 @@ def test_a_range_is_not_reversed(w, call):
     ids=short,
 )
 def test_scattered_pages_are_a_sequence_of_page_numbers(w, call, pages):
-    refused(w, ValueError, ["pages", "such as"], CALLS[call](w.heap), pages=pages)
+    refused(w, ValueError, ["page", "page number"], CALLS[call](w.heap), pages=pages)
 
 
 @on_lists

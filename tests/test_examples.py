@@ -13,7 +13,7 @@ SHOWN = ("Rss", "Pss", "Shared_Clean", "Shared_Dirty", "Private_Clean", "Private
 
 @pytest.fixture
 def m():
-    return cowlab.Machine("4 GiB", check=True)
+    return cowlab.Machine("64 MiB", overcommit="always", check=True)
 
 
 @pytest.fixture
@@ -399,7 +399,8 @@ def test_dontneed_frees_no_table_that_two_areas_share(parent):
     assert growth(parent, heap.dontneed) == 0
 
 
-def test_dontneed_never_frees_the_upper_tables(parent):
+def test_dontneed_never_frees_the_upper_tables():
+    parent = cowlab.Machine("4 GiB").spawn()
     heap = parent.mmap("2 GiB", name="heap")
     heap.write()
     assert growth(parent, heap.dontneed) == -1024
@@ -424,6 +425,13 @@ def test_a_table_left_empty_is_copied_by_fork_too(parent):
     assert parent.fork().page_tables == 3 * PAGE
 
 
+def test_an_upper_table_left_alone_is_copied_by_fork_too(parent):
+    heap = parent.mmap("2 GiB", name="heap")
+    heap.write(0)
+    heap.munmap(0, GIB // PAGE)
+    assert (parent.page_tables, parent.fork().page_tables) == (PAGE, PAGE)
+
+
 def test_fork_makes_no_table_for_what_it_does_not_copy(parent):
     parent.mmap("2 MiB", kind="shared").write()
     parent.mmap("2 MiB", kind="file-private").read()
@@ -431,7 +439,8 @@ def test_fork_makes_no_table_for_what_it_does_not_copy(parent):
     assert parent.fork().page_tables == 0
 
 
-def test_a_mapping_beyond_512_GiB_has_upper_tables_of_its_own(parent):
+def test_a_mapping_beyond_512_GiB_has_upper_tables_of_its_own():
+    parent = cowlab.Machine("1 GiB").spawn()
     big = parent.mmap("600 GiB", kind="noreserve", name="big")
     pages = (0, 512 * GIB // PAGE, 513 * GIB // PAGE)
     assert [growth(parent, big.write, page) for page in pages] == [3, 3, 2]
@@ -522,7 +531,8 @@ def test_6_a_copy_without_a_free_frame_keeps_its_source_and_loses_nothing():
     assert child["heap"].mapcounts().tolist() == [1] * 6 + [2] * 4
 
 
-def test_7_300_children_on_one_page_overflow_no_count(m, parent):
+def test_7_300_children_on_one_page_overflow_no_count():
+    parent = cowlab.Machine("64 MiB").spawn()
     heap = parent.mmap(PAGE, name="heap")
     heap.write(value=5)
     children = [parent.fork() for _ in range(300)]

@@ -60,7 +60,7 @@ def some_pages(dice, length):
 class Twins(RuleBasedStateMachine):
     """Plenty of memory."""
 
-    frames = 60_000, 60_000
+    frames = 20_000, 20_000
     copy_on_write = True
 
     def __init__(self):

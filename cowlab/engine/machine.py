@@ -186,6 +186,7 @@ class Machine:
         return name
 
     def add_process(self, name: str, parent: Process) -> Process:
+        """A living process of that name, checked before, that holds nothing."""
         process = Process(self, name, parent)
         parent.children.append(process)
         self._living[name] = process
@@ -213,11 +214,13 @@ class Machine:
         self.record(kind, process.name, "", (0, 0), pages)
 
     def count_faults(self, tally: Tally) -> None:
+        """Add the faults of one call to the machine's counters."""
         self._faults["pgfault"] += tally.minor + tally.major
         self._faults["pgmajfault"] += tally.major
         self._faults["pgreuse"] += tally.reuse
 
     def record(self, kind: str, process: str, mapping: str, pages: tuple[int, int], count: int) -> None:
+        """Add what a call did to the log."""
         self.log.append(Event(self.clock, kind, process, mapping, pages, count))
 
     def refuse(self, process: str, mapping: str, pages: int, message: str) -> OutOfMemory:

@@ -177,7 +177,7 @@ class Mapping:
         if numbers.ndim != 1 or (numbers.size and numbers.dtype.kind not in "iu"):
             raise ValueError(f"pages={str(pages)[:80]} is not a sequence of page numbers, such as [3, 9, 12]")
         if some(numbers < 0):
-            raise ValueError(f"page {numbers.min()} is negative: pages are numbered from 0")
+            raise ValueError(f"pages={str(pages)[:80]} has a negative one: pages are numbered from 0")
         return numbers.astype(np.int64)
 
     def _check_numbers(self, numbers: Words, prot: str) -> None:
@@ -296,11 +296,11 @@ def _as_array(pages: Pages) -> NDArray[Any]:
     """`pages` as an array; page numbers too large for one are outside every mapping, as is the largest that fits."""
     if isinstance(pages, np.ndarray):
         return np.minimum(pages, _LARGEST) if pages.dtype == np.uint64 else pages
-    try:
-        numbers = list(pages)
-    except TypeError:
-        raise ValueError(f"pages={pages!r} is not a sequence of page numbers, such as [3, 9, 12]") from None
-    return np.array([min(_page_number(number, "page"), _LARGEST) for number in numbers], np.int64)
+    listed = isinstance(pages, Iterable) and not isinstance(pages, (str, bytes, dict))
+    numbers: list[Any] = list(pages) if listed else [None]
+    if any(isinstance(number, bool) or not hasattr(number, "__index__") for number in numbers):
+        raise ValueError(f"pages={str(pages)[:80]} is not a sequence of page numbers, such as [3, 9, 12]")
+    return np.array([max(-1, min(operator.index(number), _LARGEST)) for number in numbers], np.int64)
 
 
 _LARGEST = np.iinfo(np.int64).max

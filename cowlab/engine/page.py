@@ -134,6 +134,7 @@ class Page:
     # Actions ----------------------------------------------------------------------------------------------------
 
     def count_minor(self) -> None:
+        """Count a fault that did not wait for a disk."""
         self.tally.minor += 1
 
     def need_table(self) -> None:
@@ -214,6 +215,7 @@ class Page:
         self.set_writable(True)
 
     def set_writable(self, writable: bool) -> None:
+        """Let the entry be written without a fault, or not."""
         self._set(self.entry | WRITABLE if writable else self.entry & ~WRITABLE)
 
     def set_dirty(self) -> None:

@@ -52,6 +52,7 @@ class Process:
 
     @property
     def process(self) -> Process:
+        """Itself: the caller of its calls, as a mapping's process is of the mapping's."""
         return self
 
     @property

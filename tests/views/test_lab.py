@@ -1,4 +1,4 @@
-"""The lab: controls from the signature, steps there and back, words for what is refused, and a picture for everybody."""
+"""The lab: controls from the signature, steps there and back, words for what is refused, a picture for everybody."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Browser tests; a package, so that a file may have the name of one beside it."""
