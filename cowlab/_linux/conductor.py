@@ -18,7 +18,8 @@ import struct
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,9 @@ from numpy.typing import NDArray
 from . import process as orders
 from .observe import FIRST_ADDRESS, GIB, PAGE, Piece, Region, page_flags, pieces_in, read_smaps, summed
 from .process import Message
+
+REFUSED = Region(FIRST_ADDRESS, 0)
+"""Stands for a region whose mmap was refused."""
 
 PR_SET_CHILD_SUBREAPER, PR_SET_THP_DISABLE = 36, 41
 
@@ -62,8 +66,10 @@ class Process:
     def observe(self) -> Message:
         """The smaps fields of each region that is still mapped, summed over its pieces."""
         end = max((region.end for region in self.regions.values()), default=0)
-        self.pieces = list(pieces_in(read_smaps(self.pid, end), end)) if end else []
-        return {name: summed(pieces) for name, where in self.regions.items() if (pieces := self.within(where))}
+        with self.watched():
+            self.pieces = list(pieces_in(read_smaps(self.pid, end), end)) if end else []
+        found = {name: self.within(region) for name, region in self.regions.items()}
+        return {name: summed(pieces) for name, pieces in found.items() if pieces}
 
     def within(self, region: Region) -> list[Piece]:
         """The pieces of one region, as last observed."""
@@ -71,7 +77,17 @@ class Process:
 
     def flags(self) -> dict[str, str]:
         """Flags of every page of every region that is still mapped."""
-        return {name: page_flags(self.pid, where) for name, where in self.regions.items() if self.within(where)}
+        mapped = {name: region for name, region in self.regions.items() if self.within(region)}
+        with self.watched():
+            return {name: page_flags(self.pid, region) for name, region in mapped.items()}
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Look at the process in /proc, where it may have ended meanwhile."""
+        try:
+            yield
+        except (FileNotFoundError, ProcessLookupError):
+            raise Died(self.name) from None
 
     def allows(self, region: Region, pages: NDArray[np.int64], letter: str) -> bool:
         """Whether all `pages` are mapped with permission `letter`; else an access would kill the process."""
@@ -101,16 +117,18 @@ class Conductor:
     def run(self) -> Message:
         """Every operation, and what the kernel shows after it."""
         entries: list[Message] = []
-        timings, states = [], []
-        for op in self.ops:
-            try:
+        timings: list[float] = []
+        states: list[Message] = []
+        try:
+            for op in self.ops:
                 entry, seconds = self.perform(op)
-            except Died as death:
-                return {"died": str(death), "index": len(entries)}
-            entries.append({**entry, "smaps": {name: process.observe() for name, process in self.living.items()}})
-            timings.append(seconds)
-            states += [self.flags()] if self.wanted == "each" else []
-        return {"entries": entries, "timings": timings, "states": states, "pages": self.flags()}
+                smaps = {name: process.observe() for name, process in self.living.items()}
+                states += [self.flags()] if self.wanted == "each" else []
+                entries.append({**entry, "smaps": smaps})
+                timings.append(seconds)
+            return {"entries": entries, "timings": timings, "states": states, "pages": self.flags()}
+        except Died as death:
+            return {"died": str(death), "index": min(len(entries), len(self.ops) - 1)}
 
     def flags(self) -> dict[str, dict[str, str]]:
         """Flags of every page of every living process, if they were asked for."""
@@ -170,7 +188,7 @@ class Conductor:
     def mmap(self, process: Process, op: Message) -> tuple[Message, float]:
         """Each region starts on the next free 1 GiB boundary, as in the model."""
         top = max((region.end for region in process.regions.values()), default=FIRST_ADDRESS)
-        region = process.regions[op["region"]] = Region(-(-top // GIB) * GIB, op["pages"])
+        region = Region(-(-top // GIB) * GIB, op["pages"])
         populate = orders.MAP_POPULATE if op.get("populate") else 0
         answer = process.ask(
             {
@@ -182,6 +200,7 @@ class Conductor:
                 "file": self.file.fileno() if self.file and op["kind"].startswith("file") else -1,
             }
         )
+        process.regions[op["region"]] = REFUSED if answer.get("errno") else region
         return {**error_of(answer), **{key: answer[key] for key in counts_of(op)}}, answer["seconds"]
 
     def access(self, process: Process, op: Message) -> tuple[Message, float]:
@@ -201,6 +220,8 @@ class Conductor:
     def change(self, process: Process, op: Message) -> tuple[Message, float]:
         """munmap, dontneed, protect: a call for each stretch of pages, up to the first that fails."""
         region, answer, seconds = process.regions[op["region"]], {}, 0.0
+        if region == REFUSED:  # a hole
+            return {"error": None if op["op"] == "munmap" else "ENOMEM"}, 0.0
         for start, stop in stretches(op):
             order = {"op": op["op"], "address": region.address + start * PAGE, "length": (stop - start) * PAGE}
             answer = process.ask({**order, "prot": orders.PROT[op.get("prot", "")]})

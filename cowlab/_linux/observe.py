@@ -46,7 +46,10 @@ class Piece:
 
 
 def read_smaps(pid: int, end: int) -> bytes:
-    """/proc/PID/smaps up to address `end`; what follows is the interpreter's, and slow to make."""
+    """/proc/PID/smaps up to address `end`; what follows is the interpreter's, and slow to make.
+
+    Raises ProcessLookupError, or FileNotFoundError, if the process has ended.
+    """
     text = b""
     with open(f"/proc/{pid}/smaps", "rb", buffering=0) as file:
         while more := file.read(1 << 16):  # the kernel gives a few mappings a time
@@ -54,6 +57,8 @@ def read_smaps(pid: int, end: int) -> bytes:
             starts = HEADER.findall(more)
             if starts and int(starts[-1][0], 16) >= end:
                 break
+    if not text:
+        raise ProcessLookupError(f"process {pid} has no memory any more")
     return text
 
 
@@ -73,10 +78,12 @@ def summed(pieces: list[Piece]) -> dict[str, int]:
 
 
 def page_flags(pid: int, region: Region) -> str:
-    """One byte of flags a page, from pagemap; packed into text."""
+    """One byte of flags a page, from pagemap; packed into text. Raises as `read_smaps` does."""
     with open(f"/proc/{pid}/pagemap", "rb") as file:
         file.seek(region.address // PAGE * 8)
         words = np.frombuffer(file.read(region.pages * 8), np.uint64)
+    if len(words) < region.pages:
+        raise ProcessLookupError(f"process {pid} has no memory any more")
     flags = np.zeros(region.pages, np.uint8)
     for flag, bit in BIT_OF.items():
         flags[(words & np.uint64(1 << bit)) != 0] |= flag

@@ -1,0 +1,57 @@
+"""A control for each parameter of a scenario: a slider or a check box, its unit, and one line of help."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from ..scenarios import Parameter, Range, Size
+from ..units import parse_size
+
+WIDE = widgets.Layout(width="auto")
+LABEL = {"description_width": "7.5em"}
+
+
+class Control(widgets.VBox):
+    """The control of one parameter, with its help below. `value` is the parameter's value."""
+
+    def __init__(self, parameter: Parameter) -> None:
+        self.parameter = parameter
+        self.input = _input_for(parameter)
+        note = widgets.HTML(f'<div style="opacity:.8;line-height:1.3">{escape(parameter.help)}</div>')
+        note.layout.margin = "-4px 0 0 8em"
+        super().__init__([self.input, note], layout=widgets.Layout(margin="0 0 4px 0"))
+
+    def __repr__(self) -> str:
+        return f"<Control {self.parameter.name} = {self.value!r}>"
+
+    @property
+    def value(self) -> Any:
+        return self.input.value
+
+    def show(self, value: Any) -> None:
+        """Have the control say `value`, checked before; a size between two stops becomes a stop of its own."""
+        if isinstance(self.parameter.values, Size) and value not in self.input.options:
+            self.input.options = sorted([*self.input.options, value], key=parse_size)
+        self.input.value = value
+
+
+def title_of(parameter: Parameter) -> str:
+    """The parameter's name as people say it, with its unit: "written_percent" is "written (%)"."""
+    name = parameter.name.removesuffix("_percent").replace("_", " ")
+    return name if parameter.unit in ("", name) else f"{name} ({parameter.unit})"
+
+
+def _input_for(parameter: Parameter) -> Any:
+    title, values = title_of(parameter), parameter.values
+    if isinstance(values, Range):
+        return widgets.IntSlider(
+            parameter.default, values.low, values.high, values.step, description=title, style=LABEL, layout=WIDE
+        )
+    if isinstance(values, Size):
+        return widgets.SelectionSlider(
+            options=values.stops, value=parameter.default, description=title, style=LABEL, layout=WIDE
+        )
+    return widgets.Checkbox(parameter.default, description=title, indent=True, style=LABEL, layout=WIDE)
