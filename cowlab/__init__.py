@@ -9,7 +9,9 @@
     tab["heap"].write(0, 128)
 """
 
-from . import engine, trace, units
+from typing import TYPE_CHECKING, Any
+
+from . import engine, scenarios, trace, units
 from .__about__ import __version__
 from .engine import (
     Error,
@@ -24,6 +26,9 @@ from .engine import (
     SegmentationFault,
 )
 from .trace import replay
+
+if TYPE_CHECKING:
+    from . import linux
 
 __all__ = [
     "Error",
@@ -40,6 +45,16 @@ __all__ = [
     "engine",
     "linux",
     "replay",
+    "scenarios",
     "trace",
     "units",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """`cowlab.linux` is loaded when it is asked for: it starts processes, which a browser's Python cannot."""
+    if name == "linux":
+        from importlib import import_module
+
+        return import_module(".linux", __name__)
+    raise AttributeError(f"module 'cowlab' has no attribute {name!r}")

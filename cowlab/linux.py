@@ -137,7 +137,7 @@ def replay(x: Trace) -> list[Entry]:
 def file_window() -> int:
     """Pages that one read fault of a freshly written file maps here: 16, or more if the page cache has large folios.
 
-    Kernel: filemap_map_pages, fault_around_bytes.
+    Kernel: filemap_map_pages, fault_around_bytes. Raises Unavailable, also where there is no place for a file.
     """
     with Kernel() as kernel:
         return kernel.file_window()
@@ -262,8 +262,17 @@ class Kernel:
     def steady(self, ops: list[Operation], expected: list[Entry], pages: When = "none") -> tuple[Run, bool]:
         """Run until the entries are the expected ones, or the same twice in a row, without a major fault.
 
-        The last run, and whether it settled within four: if not, the machine is too busy to tell.
+        The last run, and whether it settled within four: if not, the machine is too busy to tell. What is not expected
+        counts only if a second interpreter, started for it, says it too: by a rare chance of how its memory lies, an
+        interpreter takes a fault of its own among those of the trace, and takes it again each time.
         """
+        result, settled = self._settle(ops, expected, pages)
+        if result.entries != expected:
+            with Kernel() as other:
+                return other._settle(ops, expected, pages)
+        return result, settled
+
+    def _settle(self, ops: list[Operation], expected: list[Entry], pages: When) -> tuple[Run, bool]:
         last = expected
         for _ in range(MOST_RUNS):
             result = self.run(ops, pages)
@@ -286,7 +295,7 @@ class Kernel:
         """One line there, one line back; None if it ended instead."""
         assert self._process.stdin and self._process.stdout
         try:
-            self._process.stdin.write(json.dumps(job).encode() + b"\n")
+            self._process.stdin.write(json.dumps(job, default=int).encode() + b"\n")  # int: numpy's numbers
             self._process.stdin.flush()
         except BrokenPipeError:
             return None

@@ -119,20 +119,8 @@ def _no_files_because(kernel: linux.Kernel) -> str | None:
 
 
 def compare(ops: list[Operation], model: Model, kernel: linux.Kernel) -> tuple[str, Difference | None]:
-    """"agreed", "left_out", or "disagreed" with the first difference.
-
-    A difference counts only if a second interpreter, started for it, sees one too: by a rare chance of how its memory
-    lies, an interpreter takes a fault of its own among those of the trace, and takes it again each time.
-    """
+    """"agreed", "left_out", or "disagreed" with the first difference."""
     expected = model(ops)
-    verdict, found = _compare_once(ops, expected, kernel)
-    if found:
-        with linux.Kernel() as other:
-            verdict, found = _compare_once(ops, expected, other)
-    return verdict, found
-
-
-def _compare_once(ops: list[Operation], expected: list[Entry], kernel: linux.Kernel) -> tuple[str, Difference | None]:
     run, settled = kernel.steady(ops, expected)
     if not settled:
         return "left_out", None

@@ -184,6 +184,13 @@ def test_a_long_list_of_pages_takes_no_fault_of_its_own():
 
 
 @needs_linux
+def test_numbers_of_numpy_will_do():
+    pages = list(np.arange(3, 6))
+    ops = [spawn(), mmap(pages=np.int64(8)), write(pages=pages, value=np.uint64(7)), read(np.int32(3), np.int32(4))]
+    assert linux.replay(ops)[-1]["digest"] == 7
+
+
+@needs_linux
 def test_one_read_fault_of_a_file_maps_a_window():
     if host.file_folder() is None:
         pytest.skip("no writable folder lies on ext4 or its like")

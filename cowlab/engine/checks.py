@@ -27,12 +27,14 @@ class Broken(AssertionError):
 def check(machine: Machine) -> None:
     """Raise Broken at the first invariant that does not hold."""
     mappings = [m for process in machine.processes for m in process.mappings.values()]
-    entries = [m.table.get(np.arange(m.pages)) for m in mappings]
+    touched = [_touched(m) for m in mappings]
+    entries = [m.table.get(pages) for m, pages in zip(mappings, touched, strict=True)]
     _check_map_counts(machine, entries)
     _check_frames(machine, _backings(machine, mappings))
-    for mapping, words in zip(mappings, entries, strict=True):
-        _check_entries(mapping, words)
+    for mapping, pages, words in zip(mappings, touched, entries, strict=True):
         _check_areas(mapping)
+        _check_protection(mapping, pages, words)
+        _check_entries(mapping, pages, words)
     _check_tables(machine)
     _check_account(machine, mappings)
 
@@ -40,6 +42,13 @@ def check(machine: Machine) -> None:
 def _require(holds: bool, message: str) -> None:
     if not holds:
         raise Broken(message)
+
+
+def _touched(mapping: Mapping) -> Words:
+    """The pages of the chunks that have any entry."""
+    table = mapping.table
+    chunks = np.flatnonzero((table.first != 0) | (table.row != 0))
+    return ((chunks << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1)
 
 
 def _all_words(machine: Machine) -> Words:
@@ -83,15 +92,21 @@ def _check_frames(machine: Machine, backings: set[Backing]) -> None:
     _require(0 <= frames.free <= frames.total, "more frames in use than RAM has")
 
 
-def _check_entries(mapping: Mapping, entries: Words) -> None:
-    """Entries lie in areas and on frames of the right kind; a private entry is writable only on an exclusive frame."""
+def _check_protection(mapping: Mapping, pages: Words, entries: Words) -> None:
+    """Entries lie in areas, and are writable only where their area is."""
     name = f"{mapping.process.name}/{mapping.name}"
-    inside = np.zeros(mapping.pages, np.bool_)
-    for area in mapping.areas:
-        inside[area.start : area.stop] = True
-        if not area.writable:
-            _require(not (entries[area.start : area.stop] & WRITABLE).any(), f"{name}: writable entry, read-only area")
-    _require(not entries[~inside].any(), f"{name}: an entry outside every area")
+    pages, entries = pages[entries != 0], entries[entries != 0]
+    areas = [(area.start, area.stop, area.writable) for area in mapping.areas]
+    start, stop, writable = np.array(areas or [(0, 0, False)], np.int64).T
+    area = np.searchsorted(start, pages, side="right") - 1
+    _require(bool(((area >= 0) & (pages < stop[area])).all()), f"{name}: an entry outside every area")
+    allowed = (writable[area] != 0) | (entries & WRITABLE == 0)
+    _require(bool(allowed.all()), f"{name}: writable entry, read-only area")
+
+
+def _check_entries(mapping: Mapping, pages: Words, entries: Words) -> None:
+    """Entries map frames of the right kind; a private one is writable only on an exclusive frame."""
+    name = f"{mapping.process.name}/{mapping.name}"
     mapped = entries[has_frame(entries)]
     words = mapping.frames.words.get(mapped >> FRAME_SHIFT)
     anon = words & fr.KIND == fr.ANON
@@ -102,7 +117,7 @@ def _check_entries(mapping: Mapping, entries: Words) -> None:
     if mapping.private:
         alone = words & (fr.KIND | fr.EXCLUSIVE) == fr.ANON | fr.EXCLUSIVE
         _require(bool(alone[writable].all()), f"{name}: a private page is writable and not exclusive")
-    leaves = np.flatnonzero(np.add.reduceat(entries != 0, np.arange(0, mapping.pages, CHUNK)))
+    leaves = np.unique(pages[entries != 0] >> SHIFT)
     _require(bool(mapping.table.leaves[leaves].all()), f"{name}: entries without a leaf table")
 
 
