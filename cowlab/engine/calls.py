@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_KINDS = ("zero_map", "zero_fill", "copy", "reuse", "file_map")
-
 
 
 
@@ -75,8 +73,7 @@ def count(mapping: Mapping, tally: Tally, span: tuple[int, int]) -> None:
     process.copies += tally.copy
     process.reuses += tally.reuse
     machine.count_faults(tally)
-    for kind in _KINDS:
-        n = getattr(tally, kind)
+    for kind, n in tally.effects():
         if n:
             machine.record(kind, process.name, mapping.name, span, n)
 

@@ -87,6 +87,15 @@ class Pool:
             self._grow(top)
         return np.array(rows, np.int64)
 
+    def take_one(self) -> int:
+        """One row number; as `take`."""
+        if self._spare:
+            return self._spare.pop()
+        self._top += 1
+        if self._top > len(self.words):
+            self._grow(self._top)
+        return self._top - 1
+
     def give(self, rows: Words) -> None:
         self._spare.extend(rows.tolist())
 
@@ -152,7 +161,7 @@ class Table:
         self.pool.words[row, i & MASK] = word
 
     def _densify_one(self, chunk: int) -> int:
-        row = int(self.pool.take(1)[0])
+        row = self.pool.take_one()
         np.multiply(_OFFSETS, self.step[chunk], out=self.pool.words[row])
         self.pool.words[row] += self.first[chunk]
         self.row[chunk] = row

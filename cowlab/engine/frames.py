@@ -120,12 +120,13 @@ class Frames:
         self.words.put(frame, word)
         return word
 
-    def unmap(self, frame: int, flags: int = 0) -> None:
-        """One mapper less; `flags` are set. An anonymous frame that nobody maps is free."""
+    def unmap(self, frame: int, flags: int = 0) -> int:
+        """One mapper less; `flags` are set; the frame's word. An anonymous frame that nobody maps is free."""
         word = (self.words.at(frame) | flags) - MAPPER
         self.words.put(frame, word)
         if word < MAPPER and word & KIND == ANON:
             self.release(np.array([frame]))
+        return word
 
     # Many frames ------------------------------------------------------------------------------------------------
 

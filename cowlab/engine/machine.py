@@ -232,8 +232,9 @@ class Machine:
         """After each call: check, and tell."""
         if self.check:
             checks.check(self)
-        for callback in list(self._callbacks):
-            callback(self)
+        if self._callbacks:
+            for callback in list(self._callbacks):
+                callback(self)
 
 
 def _replaced(rules: dict[str, Callable[..., None] | None]) -> Rules:

@@ -47,7 +47,18 @@ class Tally:
     reuse: int = 0
     file_map: int = 0
 
+    def effects(self) -> tuple[tuple[str, int], ...]:
+        """Kinds of event, and how many pages each befell."""
+        return (
+            ("zero_map", self.zero_map),
+            ("zero_fill", self.zero_fill),
+            ("copy", self.copy),
+            ("reuse", self.reuse),
+            ("file_map", self.file_map),
+        )
+
     def faults(self) -> Faults:
+        """What the caller is told."""
         return Faults(self.minor, self.major, self.zero_fill, self.copy, self.reuse)
 
 
@@ -204,9 +215,8 @@ class Page:
     def drop(self, entry: int) -> None:
         """The frame that `entry` mapped loses a mapper; a dirty entry leaves a dirty frame."""
         if entry & PRESENT and not entry & ZERO:
-            frame = entry >> FRAME_SHIFT
-            self.mapping.count_mapped(self.frames.word(frame), -1)
-            self.frames.unmap(frame, fr.DIRTY if entry & DIRTY else 0)
+            word = self.frames.unmap(entry >> FRAME_SHIFT, fr.DIRTY if entry & DIRTY else 0)
+            self.mapping.count_mapped(word, -1)
 
     def reuse(self) -> None:
         """Take the frame over in place: it is exclusive from here on."""
