@@ -63,9 +63,9 @@ def find_lessons() -> tuple[Path, bool]:
     clone = package.parent / "notebooks"
     if clone.is_dir() and (package.parent / "pyproject.toml").is_file():
         return clone, True
-    if (package / "course").is_dir():
-        return package / "course", False
-    raise CourseError(f"there are no lessons in {clone} or {package / 'course'}: install cowlab again")
+    if (package / "notebooks").is_dir():
+        return package / "notebooks", False
+    raise CourseError(f"there are no lessons in {clone} or {package / 'notebooks'}: install cowlab again")
 
 
 def copy_lessons(source: Path, target: Path) -> Report:

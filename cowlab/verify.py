@@ -119,7 +119,7 @@ def _no_files_because(kernel: linux.Kernel) -> str | None:
 
 
 def compare(ops: list[Operation], model: Model, kernel: linux.Kernel) -> tuple[str, Difference | None]:
-    """"agreed", "left_out", or "disagreed" with the first difference."""
+    """The verdict ("agreed", "disagreed" or "left_out"), and the first difference."""
     expected = model(ops)
     run, settled = kernel.steady(ops, expected)
     if not settled:

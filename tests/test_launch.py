@@ -269,7 +269,7 @@ def unpacked_wheel(tmp_path_factory):
 
 
 def test_the_wheel_holds_the_lessons_and_the_types(unpacked_wheel):
-    packed = {path.name for path in (unpacked_wheel / "cowlab" / "course").iterdir()}
+    packed = {path.name for path in (unpacked_wheel / "cowlab" / "notebooks").iterdir()}
     assert packed >= {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
     assert FIRST_LESSON in packed
     assert not [name for name in packed if name.startswith(".")]

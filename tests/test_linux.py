@@ -186,7 +186,7 @@ def test_a_long_list_of_pages_takes_no_fault_of_its_own():
 @needs_linux
 def test_numbers_of_numpy_will_do():
     pages = list(np.arange(3, 6))
-    ops = [spawn(), mmap(pages=np.int64(8)), write(pages=pages, value=np.uint64(7)), read(np.int32(3), np.int32(4))]
+    ops = [spawn(), mmap(pages=np.int64(8)), write(pages=pages, value=np.uint64(7)), read(3, 4)]
     assert linux.replay(ops)[-1]["digest"] == 7
 
 
