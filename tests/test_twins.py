@@ -31,15 +31,20 @@ def page_by_page(*replaced, **arguments):
 
 
 seeds = st.integers(0, 2**64 - 1)
-SIZES = [1, 15, 16, 33, 512, 513, 600, 1030, 1536]
+SMALL = [1, 15, 16, 33, 48, 100]
+LARGE = [33, 512, 513, 600, 1030, 1536]
 EDGES = [0, 1, 15, 16, 17, 33, 511, 512, 513, 600, 1023, 1024, 1025, 1536]
-KINDS = {"private": 5, "noreserve": 1, "shared": 2, "file-private": 2, "file-shared": 2}
-PROTS = {"rw": 12, "r": 3, "": 1}
+KINDS = ["private", "private", "private", "noreserve", "shared", "shared", "file-private", "file-shared"]
+PROTS = {"rw": 5, "r": 2, "": 1}
 CALLS = {"write": 14, "read": 5, "fork": 3, "exit": 3, "mmap": 2, "munmap": 1, "dontneed": 2, "protect": 4}
 
 
 def draw(dice, weights):
-    return dice.choices(list(weights), list(weights.values()))[0]
+    return draw_many(dice, weights, 1)[0]
+
+
+def draw_many(dice, weights, count):
+    return dice.choices(list(weights), list(weights.values()), k=count)
 
 
 def some_pages(dice, length):
@@ -60,7 +65,8 @@ def some_pages(dice, length):
 class Twins(RuleBasedStateMachine):
     """Plenty of memory."""
 
-    frames = 20_000, 20_000
+    frames = 3_000, 3_000
+    sizes = SMALL
     copy_on_write = True
 
     def __init__(self):
@@ -83,10 +89,10 @@ class Twins(RuleBasedStateMachine):
         self.model = Model(frames, tables, swap)
         for m in (*self.machines, self.model):
             m.file("cold", cached=False)
+        self.kinds = dice.sample(KINDS, dice.randint(1, 4))  # fewer kinds in a play: more of each happens
+        self.prots = dice.choice([["rw"], draw_many(dice, PROTS, 3)])
         self.everywhere("spawn", self.name("p"))
-        self.everywhere(
-            "mmap", "p1", self.name("r"), dice.choice([16, 33, 600]), "private", "rw", False, None
-        )
+        self.mmap(dice, "p1")
 
     @rule(seed=seeds)
     def step(self, seed):
@@ -97,11 +103,7 @@ class Twins(RuleBasedStateMachine):
         living = len(self.machines[0].processes)
         mappings = list(process.mappings.values())
         if verb == "mmap" and len(mappings) < 4:
-            kind, prot = draw(dice, KINDS), draw(dice, PROTS)
-            populate, file = dice.random() < 0.3, dice.choice(["cached", "cached", "cold"])
-            self.everywhere(
-                "mmap", process.name, self.name("r"), dice.choice(SIZES), kind, prot, populate, file
-            )
+            self.mmap(dice, process.name)
         elif living == 1 or (verb == "fork" and living < 5):
             self.everywhere("fork", process.name, self.name("p"))
         elif verb == "exit":
@@ -113,6 +115,11 @@ class Twins(RuleBasedStateMachine):
             if isinstance(pages, list) and verb == "protect":
                 pages = pages[0], pages[0] + 1
             self.everywhere(verb, process.name, mapping.name, pages, *extra.get(verb, []))
+
+    def mmap(self, dice, pid):
+        size, kind, prot = dice.choice(self.sizes), dice.choice(self.kinds), dice.choice(self.prots)
+        populate, file = dice.random() < 0.2, dice.choice(["cached", "cached", "cold"])
+        self.everywhere("mmap", pid, self.name("r"), size, kind, prot, populate, file)
 
     def dice(self, seed):
         """Dice of this step alone; hypothesis likes to repeat its seeds."""
@@ -273,29 +280,47 @@ def agrees_with_model(m, model):
         assert sum(entry.count for entry in m.log if entry.kind == event) == model.done[done]
 
 
+class LargeTwins(Twins):
+    """Regions of whole chunks of 512 pages, which the range form treats at once."""
+
+    frames = 20_000, 20_000
+    sizes = LARGE
+
+
 class ScarceTwins(Twins):
     """Memory that runs out in the middle of calls."""
 
-    frames = 20, 1500
+    frames = 20, 200
+
+
+class ScarceLargeTwins(Twins):
+    frames = 100, 2_500
+    sizes = LARGE
 
 
 class EagerTwins(Twins):
     """Machines that copy at fork. The reference does not know that."""
 
-    frames = 2_000, 20_000
+    frames = 2_000, 12_000
+    sizes = LARGE
     copy_on_write = False
 
 
 # A failure prints its calls and is not shrunk: that takes minutes, and the calls can be cut by hand.
-fast_enough = settings(
-    deadline=None,
-    max_examples=25,
-    stateful_step_count=40,
-    phases=[Phase.reuse, Phase.generate],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
-for case in (Twins, ScarceTwins, EagerTwins):
-    case.TestCase.settings = fast_enough
+def play(plays, steps):
+    return settings(
+        deadline=None,
+        max_examples=plays,
+        stateful_step_count=steps,
+        phases=[Phase.reuse, Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )
+
+
 TestTwins = Twins.TestCase
+TestLargeTwins = LargeTwins.TestCase
 TestScarceTwins = ScarceTwins.TestCase
+TestScarceLargeTwins = ScarceLargeTwins.TestCase
 TestEagerTwins = EagerTwins.TestCase
+TestTwins.settings = TestScarceTwins.settings = play(60, 40)
+TestLargeTwins.settings = TestScarceLargeTwins.settings = TestEagerTwins.settings = play(15, 40)
