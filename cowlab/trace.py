@@ -137,10 +137,11 @@ class _Checker:
         elif not _is_whole(op.get("start")) or not _is_whole(op.get("stop")):
             raise ValueError("give start and stop, page numbers, or a list of pages")
         else:
-            pages = (op["start"], op["stop"] - 1)
-            if op["start"] > op["stop"]:
-                raise ValueError(f"pages [{op['start']}, {op['stop']}) are reversed: start must not be above stop")
-        if len(pages) and not (min(pages) >= -(("start" in op) and op["start"] == op["stop"]) and max(pages) < length):
+            start, stop = op["start"], op["stop"]
+            if start > stop:
+                raise ValueError(f"pages [{start}, {stop}) are reversed: start must not be above stop")
+            pages = (start, stop - 1) if start < stop else (start,) if start != length else ()
+        if len(pages) and not (min(pages) >= 0 and max(pages) < length):
             raise ValueError(f"pages are outside the region, which has pages [0, {length})")
 
     def _regions(self, op: Op) -> dict[str, int]:
@@ -185,6 +186,8 @@ def _process(machine: engine.Machine, pid: str) -> engine.Process:
 
 def _on_pages(process: engine.Process, op: Op) -> Any:
     if op["region"] not in process.mappings:  # its mmap was refused: there is nothing at that address
+        if op["op"] == "munmap":
+            return None
         number = errno.EFAULT if op["op"] in ("read", "write") else errno.ENOMEM
         raise engine.SegmentationFault(number, f"{op['pid']!r} has no region {op['region']!r}: its mmap was refused")
     mapping = process.mappings[op["region"]]

@@ -24,6 +24,7 @@ Where = slice | NDArray[np.int64]
 """Chunk numbers: an array, or a slice where they follow each other (numpy is then ten times faster)."""
 
 _OFFSETS = np.arange(CHUNK, dtype=np.int64)
+_PROGRESSIONS: dict[int, Words] = {}  # step * i for each of the few steps that there are
 
 # count_nonzero is several times faster than the methods any() and all() on the short arrays that chunks make.
 
@@ -161,9 +162,10 @@ class Table:
         self.pool.words[row, i & MASK] = word
 
     def _densify_one(self, chunk: int) -> int:
-        row = self.pool.take_one()
-        np.multiply(_OFFSETS, self.step[chunk], out=self.pool.words[row])
-        self.pool.words[row] += self.first[chunk]
+        row, step = self.pool.take_one(), self.step.item(chunk)
+        if step not in _PROGRESSIONS:
+            _PROGRESSIONS[step] = _OFFSETS * step
+        np.add(_PROGRESSIONS[step], self.first[chunk], out=self.pool.words[row])
         self.row[chunk] = row
         self.dense += 1
         return row

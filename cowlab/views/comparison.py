@@ -65,8 +65,8 @@ class Comparison:
 
     def __init__(self, x: Trace, *, replay: Replay = trace.replay) -> None:
         self.operations = trace.validate(x)["ops"]
-        self.outcome = _ask_kernel(x)
         self.entries = replay(x)
+        self.outcome = _ask_kernel(x, self.entries)
         self.timings = _time_model(x)
         self.observations = sum(1 for entry in self.outcome.entries for _ in _leaves(entry))
         self.differences = list(_differences(self.entries, self.outcome.entries))
@@ -96,9 +96,10 @@ class Comparison:
 # The two sides ----------------------------------------------------------------------------------------------
 
 
-def _ask_kernel(x: Trace) -> Outcome:
+def _ask_kernel(x: Trace, expected: list[Entry]) -> Outcome:
+    """What the kernel says; where that differs from `expected`, what it says twice."""
     try:
-        run = linux.run(x, pages="none")
+        run = linux.run(x, pages="none", expected=expected)
     except (linux.Unavailable, linux.TooLarge) as reason:
         return _recorded(x, str(reason))
     return Outcome(run.entries, run.kernel, run.date, run.timings)
