@@ -404,7 +404,7 @@ def test_a_dead_process_still_answers_and_holds_nothing(w):
     counters = w.child.minor_faults, w.child.copies, w.child.reuses
     w.m.kill(w.child)
     assert (w.child.name, w.child.alive, w.child.parent.name) == ("child", False, "p")
-    assert w.child.exit_reason
+    assert (w.child.exit_reason, w.dead.exit_reason) == ("killed", "exited")
     assert (w.child.minor_faults, w.child.copies, w.child.reuses) == counters
     assert (w.child.rss, w.child.pss, w.child.uss, w.child.vsz, w.child.swap, w.child.page_tables) == (0,) * 6
     assert (w.child.smaps(), w.child.mappings, w.child.children) == ({}, {}, [])

@@ -400,6 +400,16 @@ def test_a_refusal_changes_nothing_but_the_log():
     assert {event.process for event in m.log[logged:]} == {"p"}
 
 
+@pytest.mark.parametrize("where", [{}, {"pages": [5, 6, *range(2000, 12000)]}])
+def test_protect_of_several_areas_is_refused_whole(where):
+    m = never("64 MiB")
+    heap = m.spawn().mmap("48 MiB", prot="r")
+    heap.munmap(100, 200)
+    before = m.state()
+    refused(heap.protect, "rw", **where)
+    assert m.state() == before
+
+
 def test_a_refused_mmap_leaves_its_name_free():
     p = never().spawn()
     refused(p.mmap, "1 GiB", name="heap")

@@ -238,13 +238,33 @@ def test_dontneed_loses_a_private_copy_and_shows_the_file_again(parent):
     assert text.values(5).tolist() == [1005]
 
 
-def test_a_file_that_is_not_cached_is_brought_in_by_major_faults(m, parent):
+def test_a_cached_file_takes_its_frames_at_its_first_mmap_and_keeps_them(m, parent):
+    parent.mmap("1 MiB", kind="file-private", file="data")
+    assert (used(m), m.meminfo()["Cached"]) == (1024, 1024)
+    parent.mmap("1.5 MiB", kind="file-shared", file="data")  # a file is as long as its longest mapping
+    parent.fork().mmap("1 MiB", kind="file-shared", file="data")
+    assert (used(m), m.meminfo()["Cached"]) == (1536, 1536)
+    parent.exit()
+    assert m.meminfo()["Cached"] == 1536
+
+
+def test_a_file_that_does_not_fit_into_ram_is_refused_and_nothing_changes(m, parent):
+    before = m.state()
+    with pytest.raises(cowlab.OutOfMemory, match="file"):
+        parent.mmap("65 MiB", kind="file-shared", file="data")
+    assert m.state() == before
+
+
+def test_a_file_on_disk_takes_frames_as_it_is_touched_each_by_a_major_fault(m, parent):
     m.file("cold", cached=False)
     cold = parent.mmap("1 MiB", kind="file-private", file="cold", name="cold")
-    before = used(m)
-    assert cold.read().major > 0
-    assert used(m) - before >= 1024
-    assert cold.read() == (0, 0, 0, 0, 0)
+    assert used(m) == 0
+    assert cold.read(0, 3) == (0, 3, 0, 0, 0)
+    assert cold.write(2) == (1, 0, 0, 1, 0)
+    assert cold.write(5) == (0, 1, 0, 1, 0)
+    assert m.meminfo()["Cached"] == 4 * 4
+    assert (parent.minor_faults, parent.major_faults) == (1, 4)
+    assert (m.vmstat()["pgfault"], m.vmstat()["pgmajfault"]) == (5, 4)
 
 
 # ---- G: populate

@@ -9,6 +9,7 @@ import errno
 from random import Random
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, Phase, note, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from reference import Model, OutOfFrames, Refused
@@ -60,6 +61,38 @@ def some_pages(dice, length):
     return dice.choices(range(length), k=dice.randint(1, 30))
 
 
+class Three:
+    """A machine that treats ranges at once, one that runs page by page, and the reference."""
+
+    def __init__(self, frames=3_000, page_tables=True, swap=0, copy_on_write=True, replaced=RULES):
+        arguments = {
+            "ram": frames * PAGE,
+            "swap": swap * PAGE,
+            "page_tables": page_tables,
+            "check": True,
+            "copy_on_write": copy_on_write,
+        }
+        self.fast = cowlab.Machine(**arguments)
+        self.slow = page_by_page(*replaced, **arguments)
+        self.model = Model(frames, page_tables, swap) if copy_on_write else None
+        for m in (self.fast, self.slow, self.model or self.fast):
+            if "cold" not in m.files:
+                m.file("cold", cached=False)
+
+    def call(self, *call):
+        """The same call in all three places: what it returns, and what can be seen afterwards."""
+        result = outcome(on_machine, self.fast, *call)
+        assert outcome(on_machine, self.slow, *call) == result
+        seen = look(self.fast)
+        assert look(self.slow) == seen
+        for report in ("vmstat", "meminfo", "state"):
+            assert getattr(self.slow, report)() == getattr(self.fast, report)()
+        assert self.slow.log == self.fast.log
+        if self.model:
+            assert result == outcome(on_model, self.model, *call)
+            assert look_at_model(self.model) == seen
+
+
 class Twins(RuleBasedStateMachine):
     """Plenty of memory."""
 
@@ -74,19 +107,13 @@ class Twins(RuleBasedStateMachine):
     @initialize(seed=seeds)
     def build(self, seed):
         dice = self.dice(seed)
-        frames, tables, swap = dice.randint(*self.frames), dice.random() < 0.5, dice.choice([0, 4096])
-        arguments = {
-            "ram": frames * PAGE,
-            "swap": swap * PAGE,
-            "page_tables": tables,
-            "check": True,
-            "copy_on_write": self.copy_on_write,
-        }
-        replaced = dice.choice([RULES, dice.sample(RULES, dice.randint(1, 5))])
-        self.machines = [cowlab.Machine(**arguments), page_by_page(*replaced, **arguments)]
-        self.model = Model(frames, tables, swap)
-        for m in (*self.machines, self.model):
-            m.file("cold", cached=False)
+        self.three = Three(
+            frames=dice.randint(*self.frames),
+            page_tables=dice.random() < 0.5,
+            swap=dice.choice([0, 4096]),
+            copy_on_write=self.copy_on_write,
+            replaced=dice.choice([RULES, dice.sample(RULES, dice.randint(1, 5))]),
+        )
         self.kinds = dice.sample(KINDS, dice.randint(1, 4))  # fewer kinds in a play: more of each happens
         self.prots = dice.choice([["rw"], draw_many(dice, PROTS, 3)])
         self.everywhere("spawn", self.name("p"))
@@ -97,8 +124,8 @@ class Twins(RuleBasedStateMachine):
         """One random call."""
         dice = self.dice(seed)
         verb = draw(dice, CALLS)
-        process = dice.choice(self.machines[0].processes)
-        living = len(self.machines[0].processes)
+        process = dice.choice(self.three.fast.processes)
+        living = len(self.three.fast.processes)
         mappings = list(process.mappings.values())
         if verb == "mmap" and len(mappings) < 4:
             self.mmap(dice, process.name)
@@ -128,18 +155,8 @@ class Twins(RuleBasedStateMachine):
         return f"{letter}{self.steps}"
 
     def everywhere(self, *call):
-        """The same call in all three places: what it returns, and what can be seen afterwards."""
         note(call)
-        fast, slow = self.machines
-        result = outcome(on_machine, fast, *call)
-        assert outcome(on_machine, slow, *call) == result
-        seen = look(fast)
-        assert look(slow) == seen
-        assert (slow.log, slow.vmstat(), slow.meminfo()) == (fast.log, fast.vmstat(), fast.meminfo())
-        assert slow.state() == fast.state()
-        if self.copy_on_write:
-            assert result == outcome(on_model, self.model, *call)
-            assert look_at_model(self.model) == seen
+        self.three.call(*call)
 
 
 def mapped(region):
@@ -306,3 +323,59 @@ TestScarceLargeTwins = ScarceLargeTwins.TestCase
 TestEagerTwins = EagerTwins.TestCase
 TestTwins.settings = TestScarceTwins.settings = play(25, 40)
 TestLargeTwins.settings = TestScarceLargeTwins.settings = TestEagerTwins.settings = play(10, 40)
+
+
+# ---- cases that random calls seldom meet
+
+
+CASES = {
+    "a shared page read in a read-only area may be written once that is writable": [
+        ("mmap", "p", "r", 1100, "shared", "r", False, None),
+        ("read", "p", "r", None),
+        ("protect", "p", "r", (5, 700), "rw"),
+        ("write", "p", "r", (5, 700), 1),
+    ],
+    "the order of scattered reads decides how many faults a window takes": [
+        ("mmap", "p", "r", 48, "shared", "rw", False, None),
+        ("write", "p", "r", [6, 22, 38], 1),
+        ("fork", "p", "child"),
+        ("read", "child", "r", [5, 6, 22, 21]),
+        ("read", "child", "r", [38, 37, 36]),
+    ],
+    "of two neighbours the right one gives its family": [
+        ("mmap", "p", "r", 4, "private", "rw", False, None),
+        ("protect", "p", "r", (1, 2), "r"),
+        ("write", "p", "r", (0, 1), 1),
+        ("write", "p", "r", (2, 4), 1),
+        ("protect", "p", "r", (0, 1), "r"),
+        ("protect", "p", "r", (2, 4), "r"),
+        ("protect", "p", "r", (1, 2), "rw"),
+        ("write", "p", "r", (1, 2), 1),
+        ("protect", "p", "r", (0, 1), "rw"),
+        ("protect", "p", "r", (2, 4), "rw"),
+        ("fork", "p", "a"),
+        ("fork", "p", "b"),
+    ],
+}
+NO_TABLE = [
+    ("mmap", "p", "r", 5, "private", "rw", False, None),
+    ("write", "p", "r", None, 1),
+    ("mmap", "p", "s", 16, "private", "rw", False, None),
+    ("write", "p", "s", (3, 4), 1),  # finds no frame
+    ("protect", "p", "s", None, "r"),  # an area without a family gives its promise back
+]
+
+
+@pytest.mark.parametrize("calls", CASES.values(), ids=CASES)
+def test_a_case_that_random_calls_seldom_meet(calls):
+    three = Three()
+    for call in [("spawn", "p"), *calls]:
+        three.call(*call)
+
+
+@pytest.mark.parametrize(("frames", "promised"), [(9, 5), (10, 21)])
+def test_an_area_whose_write_found_no_frame_has_a_family_if_it_got_its_tables(frames, promised):
+    three = Three(frames, swap=100)
+    for call in [("spawn", "p"), *NO_TABLE]:
+        three.call(*call)
+    assert look(three.fast)["committed"] == promised

@@ -80,7 +80,7 @@ def write_shared(page: Page) -> None:
 
 
 def on_fork(page: Page, child: Page) -> None:
-    """Copy one present entry at fork (copy_present_ptes): both share the frame, and neither may write it unasked."""
+    """Copy one present entry at fork (copy_present_ptes): both sides share the frame, read-only."""
     page.set_writable(False)
     page.clear_exclusive()
     child.adopt(page.entry)
