@@ -113,13 +113,14 @@ class Pool:
 class Table:
     """A table of words in chunks. All words of a new table are 0."""
 
-    __slots__ = ("dense", "first", "head", "pool", "row", "step")
+    __slots__ = ("dense", "first", "head", "pool", "row", "step", "stepped")
 
     def __init__(self, pool: Pool, chunks: int, head: Words | None = None) -> None:
         self.pool = pool
         self.head: Words = np.zeros((3, chunks), np.int64) if head is None else head
         self.first, self.step, self.row = self.head
         self.dense = 0  # chunks that are; while there is none, no row is looked at
+        self.stepped = False  # was a step other than 0 ever set? Until then `step` is not touched
 
     def __len__(self) -> int:
         return len(self.first)
@@ -134,7 +135,7 @@ class Table:
 
     def take_rows(self, other: Table) -> None:
         """Own the dense chunks: the head was copied from `other`, which keeps its rows."""
-        self.dense = other.dense
+        self.dense, self.stepped = other.dense, other.stepped
         if self.dense:
             where = self.row.nonzero()[0]
             rows = self.pool.take(len(where))
@@ -214,11 +215,13 @@ class Table:
             self.dense -= int(np.count_nonzero(rows))
             self.row[chunks] = 0
         self.first[chunks] = first
-        self.step[chunks] = step
+        if self.stepped or not isinstance(step, int) or step:
+            self.stepped = True
+            self.step[chunks] = step
 
     def copy_chunks(self, to: Where, source: Where) -> None:
         """Give the chunks `to` the words of the chunks `source`."""
-        self.fill(to, self.first[source], self.step[source])
+        self.fill(to, self.first[source], self.step[source] if self.stepped else 0)
         if self.dense and some(rows := self.row[source]):
             dense = rows > 0
             fresh = self.pool.take(int(np.count_nonzero(dense)))
@@ -241,5 +244,5 @@ class Table:
         """Give all rows back; all words are 0 again."""
         if self.dense:
             self.pool.give(self.row[self.row > 0])
-        self.dense = 0
+        self.dense, self.stepped = 0, False
         self.head[:] = 0
