@@ -243,9 +243,10 @@ class Process:
             backing = Backing(self.machine.frames)
             backing.promised = pages
         elif file is not None:
+            known = self.machine.files.get(file)
+            if known is None or known.cached:
+                self.space.need_frames(max(0, pages - (known.pages if known else 0)))
             backing = self.machine.open_file(file)
-            if backing.cached:
-                self.space.need_frames(max(0, pages - backing.pages))
         else:
             return None
         backing.lengthen(pages)
