@@ -100,7 +100,7 @@ class Machine:
         if not isinstance(process, Process) or process.machine is not self or process is self.init:
             raise ValueError(f"kill({process!r}): give a process of this machine, one of machine.processes")
         process.require_alive()
-        self.end(process, "been killed", "kill")
+        self.end(process, "killed", "kill")
         self.changed()
 
     @property

@@ -10,7 +10,7 @@ from . import access, calls, procfs, ranges
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
 from .backing import Backing
 from .commit import MODES, Request, explain
-from .errors import NoSuchProcess, OutOfMemory
+from .errors import NoSuchProcess
 from .mapping import Mapping, check_kind, check_prot
 from .page import Page, Tally
 from .page_table import GIB_SHIFT, WRITABLE, PageTable, Tables
@@ -63,9 +63,8 @@ class Process:
     def require_alive(self) -> None:
         """Raise NoSuchProcess if the process is dead."""
         if not self.alive:
-            raise NoSuchProcess(
-                errno.ESRCH, f"process {self.name!r} has {self.exit_reason}; use a process that is in machine.processes"
-            )
+            end = "was killed" if self.exit_reason == "killed" else "has exited"
+            raise NoSuchProcess(errno.ESRCH, f"process {self.name!r} {end}; use one that is in machine.processes")
 
     # System calls -----------------------------------------------------------------------------------------------
 
@@ -103,7 +102,8 @@ class Process:
             backing = self._backing(kind, file, pages)
         except NoFreeFrame:
             self.machine.account.committed -= asked
-            raise OutOfMemory(errno.ENOMEM, self._no_room(f"map {format_pages(pages)} of file {file!r}")) from None
+            message = self._no_room(f"map {format_pages(pages)} of file {file!r}")
+            raise self.machine.refuse(self.name, name, pages, message) from None
         areas = Areas([Area(0, pages, prot, promised)])
         table = PageTable(self.machine.frames.pool, pages, self.space.next_gib, self.space.uppers)
         mapping = Mapping(self, name, kind, pages, areas, table)
