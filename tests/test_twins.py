@@ -343,16 +343,16 @@ CASES = {
         ("read", "child", "r", [38, 37, 36]),
     ],
     "of two neighbours the right one gives its family": [
-        ("mmap", "p", "r", 4, "private", "rw", False, None),
+        ("mmap", "p", "r", 5, "private", "rw", False, None),
         ("protect", "p", "r", (1, 2), "r"),
         ("write", "p", "r", (0, 1), 1),
-        ("write", "p", "r", (2, 4), 1),
+        ("write", "p", "r", (2, 5), 1),
         ("protect", "p", "r", (0, 1), "r"),
-        ("protect", "p", "r", (2, 4), "r"),
+        ("protect", "p", "r", (2, 5), "r"),
         ("protect", "p", "r", (1, 2), "rw"),
         ("write", "p", "r", (1, 2), 1),
         ("protect", "p", "r", (0, 1), "rw"),
-        ("protect", "p", "r", (2, 4), "rw"),
+        ("protect", "p", "r", (2, 5), "rw"),
         ("fork", "p", "a"),
         ("fork", "p", "b"),
     ],
@@ -379,3 +379,15 @@ def test_an_area_whose_write_found_no_frame_has_a_family_if_it_got_its_tables(fr
     for call in [("spawn", "p"), *NO_TABLE]:
         three.call(*call)
     assert look(three.fast)["committed"] == promised
+
+
+def test_scattered_pages_are_touched_in_their_order_until_memory_runs_out():
+    three = Three(frames=3, page_tables=False, swap=100)
+    for call in [
+        ("spawn", "p"),
+        ("mmap", "p", "r", 40, "private", "rw", False, None),
+        ("munmap", "p", "r", (16, 17)),
+        ("write", "p", "r", [30, 3, 31, 4], 1),
+    ]:
+        three.call(*call)
+    assert three.fast["p"]["r"].mapcounts().nonzero()[0].tolist() == [3, 30, 31]
