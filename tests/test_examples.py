@@ -467,6 +467,13 @@ def test_a_mapping_beyond_512_GiB_has_upper_tables_of_its_own():
     assert growth(parent, big.munmap) == -8
 
 
+def test_a_child_maps_on_where_its_parents_mappings_end():
+    parent = cowlab.Machine("1 GiB").spawn()
+    parent.mmap("512 GiB", kind="noreserve").write(0)
+    child = parent.fork()
+    assert growth(child, child.mmap("4 KiB").write) == 3  # an upper table too: it lies beyond 512 GiB
+
+
 def test_page_tables_are_in_no_rss(parent):
     parent.mmap("1 MiB", name="heap").write()
     assert (parent.rss, parent.pss, parent.uss, parent.vsz) == (MIB, MIB, MIB, MIB)

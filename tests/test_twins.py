@@ -391,3 +391,19 @@ def test_scattered_pages_are_touched_in_their_order_until_memory_runs_out():
     ]:
         three.call(*call)
     assert three.fast["p"]["r"].mapcounts().nonzero()[0].tolist() == [3, 30, 31]
+
+
+@pytest.mark.parametrize("verb", ["read", "write"])
+@pytest.mark.parametrize("kind", ["private", "shared", "file-private", "file-shared"])
+def test_whole_chunks_of_pages_find_frames_where_only_single_ones_are_free(kind, verb):
+    three = Three(frames=1200, page_tables=False, swap=1000)
+    for call in [
+        ("spawn", "p"),
+        ("mmap", "p", "r", 1100, "private", "rw", False, None),
+        ("write", "p", "r", None, 1),
+        ("dontneed", "p", "r", list(range(0, 1100, 2))),
+        ("mmap", "p", "s", 512, kind, "rw", False, "cached"),
+        (verb, "p", "s", None, *([7] if verb == "write" else [])),
+        ("fork", "p", "child"),
+    ]:
+        three.call(*call)
