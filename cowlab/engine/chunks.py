@@ -105,10 +105,6 @@ class Pool:
         larger[: len(self.words)] = self.words
         self.words, self.flat = larger, larger.reshape(-1)
 
-    @property
-    def rows_in_use(self) -> int:
-        return self._top - 1 - len(self._spare)
-
 
 class Table:
     """A table of words in chunks. All words of a new table are 0."""
