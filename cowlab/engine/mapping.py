@@ -241,9 +241,9 @@ class Mapping:
         else:
             self.other += n
 
-    def count_words(self, words: Words, weight: int) -> None:
-        """As `count_mapped`, for the frames with these words, each `weight` pages."""
-        if not self.other and weight < 0:  # frames that this mapping maps, all of them anonymous
+    def count_words(self, words: Words, weight: int, owner: Mapping) -> None:
+        """As `count_mapped`, for the frames with these words, each `weight` pages, which `owner` maps or mapped."""
+        if not owner.other:  # all of them are anonymous: no need to look
             self.anon += len(words) * weight
             return
         kinds = words & frames.KIND

@@ -143,7 +143,7 @@ def _copy(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
         part.copy_values(new, old)
     if some(present):
         left = old if every(present) else part.frames_in(entries[present])
-        mapping.count_words(part.frame_words(left), -part.weight)
+        mapping.count_words(part.frame_words(left), -part.weight, mapping)
         part.unmap_frames(left, None)  # an anonymous frame is dirty already, and a private entry of a file never is
     part.map(new, PRESENT | WRITABLE | DIRTY)
     n = len(part) * part.weight
@@ -290,15 +290,16 @@ def fork(mapping: Mapping, child: Mapping, copied: list[Area]) -> None:
             entries = run.words_of(run.table)
             mapped = has_frame(entries)
             if some(mapped):
-                _share(run.pick(mapped), _chosen(entries, mapped), child)
+                words = _share(run.pick(mapped), _chosen(entries, mapped))
+                child.count_words(words, run.weight, mapping)
 
 
-def _share(part: Run, entries: Words, child: Mapping) -> None:
-    """The frames that `entries` map have one mapper more, in `child`, and belong to nobody alone."""
+def _share(part: Run, entries: Words) -> Words:
+    """The frames that `entries` map have one mapper more, and belong to nobody alone; their words."""
     frames = part.frames_in(entries)
-    words = part.frame_words(frames) & ~fr.EXCLUSIVE
-    part.set_frame_words(frames, words + fr.MAPPER)
-    child.count_words(words, part.weight)
+    words = (part.frame_words(frames) & ~fr.EXCLUSIVE) + fr.MAPPER
+    part.set_frame_words(frames, words)
+    return words
 
 
 def fork_eagerly(child: Mapping, copied: list[Area]) -> None:
@@ -311,7 +312,7 @@ def fork_eagerly(child: Mapping, copied: list[Area]) -> None:
                 _duplicate(run.pick(anonymous), entries[anonymous])
             others = has_frame(entries) & ~anonymous
             if some(others):
-                _share(run.pick(others), entries[others], child)
+                child.other += len(_share(run.pick(others), entries[others])) * run.weight
 
 
 def _duplicate(part: Run, entries: Words) -> None:
@@ -342,7 +343,7 @@ def unmap(mapping: Mapping, start: int, stop: int) -> None:
             part = run.pick(mapped)
             entries = _chosen(entries, mapped)
             frames = run.frames_in(entries)
-            mapping.count_words(part.frame_words(frames), -run.weight)
+            mapping.count_words(part.frame_words(frames), -run.weight, mapping)
             part.unmap_frames(frames, entries)
         if not run.whole:
             run.set_entries(np.zeros(len(run), np.int64))
