@@ -65,7 +65,7 @@ def _one_by_one(
 ) -> None:
     rule = mapping.rules.on_write if write else mapping.rules.on_read
     needed = WRITABLE if write else PRESENT
-    for number in selection.pages().tolist():
+    for number in selection.numbers():
         page = Page(mapping, area, number, tally)
         before = tally.minor, tally.major
         try:

@@ -82,6 +82,9 @@ class Areas:
 
     def at(self, page: int) -> Area | None:
         """The area that holds `page`, or None."""
+        if len(self.list) == 1:  # the usual case
+            area = self.list[0]
+            return area if area.start <= page < area.stop else None
         i = bisect_right(self.list, page, key=_start) - 1
         return self.list[i] if i >= 0 and page < self.list[i].stop else None
 

@@ -150,19 +150,19 @@ class Table:
         """Word `i`."""
         row = self.row.item(i >> SHIFT)
         if row:
-            return int(self.pool.words.item(row, i & MASK))
+            return int(self.pool.flat.item((row << SHIFT) + (i & MASK)))
         return int(self.first.item(i >> SHIFT) + self.step.item(i >> SHIFT) * (i & MASK))
 
     def put(self, i: int, word: int) -> None:
         """Set word `i`; its chunk turns dense."""
         row = self.row.item(i >> SHIFT) or self._densify_one(i >> SHIFT)
-        self.pool.words[row, i & MASK] = word
+        self.pool.flat[(row << SHIFT) + (i & MASK)] = word
 
     def _densify_one(self, chunk: int) -> int:
         row, step = self.pool.take_one(), self.step.item(chunk)
         if step not in _PROGRESSIONS:
             _PROGRESSIONS[step] = _OFFSETS * step
-        np.add(_PROGRESSIONS[step], self.first[chunk], out=self.pool.words[row])
+        np.add(_PROGRESSIONS[step], self.first[chunk : chunk + 1], out=self.pool.words[row])
         self.row[chunk] = row
         self.dense += 1
         return row

@@ -125,8 +125,14 @@ class Frames:
         word = (self.words.at(frame) | flags) - MAPPER
         self.words.put(frame, word)
         if word < MAPPER and word & KIND == ANON:
-            self.release(np.array([frame]))
+            self._release_one(frame, word)
         return word
+
+    def _release_one(self, frame: int, word: int) -> None:
+        self._count(word, -1)
+        self.words.put(frame, 0)
+        self.values.put(frame, POISON if self._poison else 0)
+        self._loose.push_one(frame)
 
     # Many frames ------------------------------------------------------------------------------------------------
 
@@ -191,10 +197,7 @@ class Frames:
         """`frames` are free."""
         self._count(self.words.at(int(frames[0])), -len(frames))
         self._set(frames, 0, POISON if self._poison else 0)
-        if len(frames) == 1:
-            self._loose.push_one(int(frames[0]))
-        else:
-            self._loose.push(np.sort(frames)[::-1])
+        self._loose.push(np.sort(frames)[::-1])
 
     def _release_chunks(self, chunks: Where) -> None:
         numbers = expand(chunks)

@@ -161,11 +161,11 @@ class Mapping:
             first, last = self._bounds(start, stop)
             area = self.areas.at(first)
             if area and first < last <= area.stop:
-                areas = [area]
-            else:
-                areas = self.areas.within(first, last)
-                if (hole := self.areas.first_hole(first, last)) < last:
-                    raise SegmentationFault(EFAULT, self._outside(hole))
+                self._check_prot(area, first, prot)
+                return [(area, Range(first, last))]
+            areas = self.areas.within(first, last)
+            if (hole := self.areas.first_hole(first, last)) < last:
+                raise SegmentationFault(EFAULT, self._outside(hole))
         for area in areas:
             self._check_prot(area, max(area.start, first), prot)
         return [(area, Range(max(area.start, first), min(area.stop, last))) for area in areas]
@@ -307,9 +307,12 @@ _LARGEST = np.iinfo(np.int64).max
 
 
 def _page_number(number: object, what: str) -> int:
-    if isinstance(number, bool) or not hasattr(number, "__index__"):
+    if type(number) is int:  # the usual case
+        page = number
+    elif isinstance(number, bool) or not hasattr(number, "__index__"):
         raise ValueError(f"{what}={number!r} is not a page number: pages are whole numbers from 0")
-    page = operator.index(number)
+    else:
+        page = operator.index(number)
     if page < 0:
         raise ValueError(f"{what}={page} is negative: pages are numbered from 0")
     return page

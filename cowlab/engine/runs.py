@@ -39,6 +39,10 @@ class Range:
         """The first `n` pages, and the others."""
         return Range(self.start, self.start + n), Range(self.start + n, self.stop)
 
+    def numbers(self) -> range:
+        """The pages one after the other, as Python's numbers."""
+        return range(self.start, self.stop)
+
     def pages(self) -> Words:
         return np.arange(self.start, self.stop)
 
@@ -75,6 +79,10 @@ class Scatter:
     def cut(self, n: int) -> tuple[Scatter, Scatter]:
         """The first `n` pages, and the others."""
         return (self, Scatter(self.order[:0])) if n == len(self) else (Scatter(self.order[:n]), Scatter(self.order[n:]))
+
+    def numbers(self) -> list[int]:
+        """The pages one after the other, as Python's numbers."""
+        return cast(list[int], self.order.tolist())
 
     def pages(self) -> Words:
         return self.order
@@ -127,8 +135,8 @@ class Run:
         return Run(self.mapping, _pages_of(self.numbers()), False) if self.whole else self
 
     def words_of(self, table: Table) -> Words:
-        """The words that `table` (entries, or a backing's) has for these pages."""
-        return table.first[self.at].copy() if self.whole else table.get(self._pages)
+        """The words that `table` (entries, or a backing's) has for these pages; may be a view of the table."""
+        return table.first[self.at] if self.whole else table.get(self._pages)
 
     def frames_in(self, words: Words) -> Where:
         """The frames, or the chunks of frames, that entries name."""
