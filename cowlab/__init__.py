@@ -14,15 +14,20 @@ from typing import TYPE_CHECKING, Any
 from . import engine, scenarios, trace, units
 from .__about__ import __version__
 from .engine import (
+    Costs,
+    Deadlock,
     Error,
     Event,
     Faults,
+    Group,
+    GroupBusy,
     Machine,
     Mapping,
     NoSuchProcess,
     OutOfMemory,
     Page,
     Process,
+    ProcessKilled,
     SegmentationFault,
 )
 from .trace import replay
@@ -31,15 +36,20 @@ if TYPE_CHECKING:
     from . import linux
 
 __all__ = [
+    "Costs",
+    "Deadlock",
     "Error",
     "Event",
     "Faults",
+    "Group",
+    "GroupBusy",
     "Machine",
     "Mapping",
     "NoSuchProcess",
     "OutOfMemory",
     "Page",
     "Process",
+    "ProcessKilled",
     "SegmentationFault",
     "__version__",
     "engine",

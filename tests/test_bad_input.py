@@ -429,14 +429,23 @@ def test_errors_with_an_errno_are_os_errors(w):
 # ---- a touch that runs out of memory
 
 
-def test_out_of_memory_at_a_touch_says_how_ram_is_used():
+def test_a_touch_that_finds_no_memory_says_who_died_and_how_far_it_got():
     m = cowlab.Machine("64 KiB")
     heap = m.spawn("p").mmap("64 KiB", name="heap")
-    with pytest.raises(cowlab.OutOfMemory) as caught:
+    with pytest.raises(cowlab.ProcessKilled) as caught:
         heap.write()
-    assert caught.value.errno == errno.ENOMEM
-    for word in ("'p'", "'heap'", "64 KiB", "52 KiB data", "12 KiB page tables"):
+    for word in ("'p'", "64 KiB", "after 13 pages"):
         assert word in str(caught.value)
+
+
+def test_a_deadlock_says_what_was_needed_and_shows_the_tasks():
+    m = cowlab.Machine("64 KiB")
+    heap = m.spawn("p", oom_score_adj=-1000).mmap("64 KiB", name="heap")
+    with pytest.raises(cowlab.Deadlock) as caught:
+        heap.write()
+    for word in ("'p'", "64 KiB", "oom_score_adj", "no killable processes"):
+        assert word in str(caught.value)
+    assert heap.rss == 13 * PAGE
 
 
 # ---- traces

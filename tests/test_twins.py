@@ -16,6 +16,7 @@ from reference import Model, OutOfFrames, Refused
 
 import cowlab
 from cowlab.engine import faults
+from cowlab.engine.procfs import FIELDS
 
 PAGE = 4096
 RULES = ("on_read", "on_write", "on_fork", "on_unmap", "on_protect")
@@ -36,6 +37,7 @@ SMALL = [1, 15, 16, 33, 48, 100]
 LARGE = [33, 512, 513, 600, 1030, 1536]
 EDGES = [0, 1, 15, 16, 17, 33, 511, 512, 513, 600, 1023, 1024, 1025, 1536]
 KINDS = ["private", "private", "private", "noreserve", "shared", "shared", "file-private", "file-shared"]
+PRIVATE_AND_SHARED = ["private", "private", "noreserve", "shared"]
 PROTS = {"rw": 5, "r": 2, "": 1}
 CALLS = {"write": 14, "read": 5, "fork": 3, "exit": 3, "mmap": 2, "munmap": 1, "dontneed": 2, "protect": 4}
 
@@ -64,17 +66,18 @@ def some_pages(dice, length):
 class Three:
     """A machine that treats ranges at once, one that runs page by page, and the reference."""
 
-    def __init__(self, frames=3_000, page_tables=True, swap=0, copy_on_write=True, replaced=RULES):
+    def __init__(self, frames=3_000, page_tables=True, swap=0, copy_on_write=True, replaced=RULES, reference=True, overcommit=0):
         arguments = {
             "ram": frames * PAGE,
             "swap": swap * PAGE,
             "page_tables": page_tables,
             "check": True,
             "copy_on_write": copy_on_write,
+            "overcommit": overcommit,
         }
         self.fast = cowlab.Machine(**arguments)
         self.slow = page_by_page(*replaced, **arguments)
-        self.model = Model(frames, page_tables, swap) if copy_on_write else None
+        self.model = Model(frames, page_tables, swap if not overcommit else 10**6) if copy_on_write and reference else None
         for m in (self.fast, self.slow, self.model or self.fast):
             if "cold" not in m.files:
                 m.file("cold", cached=False)
@@ -85,6 +88,9 @@ class Three:
         assert outcome(on_machine, self.slow, *call) == result
         seen = look(self.fast)
         assert look(self.slow) == seen
+        assert [p.smaps() for p in self.slow.processes] == [p.smaps() for p in self.fast.processes]
+        assert self.slow.pressure() == self.fast.pressure()
+        assert list(map(str, self.slow.oom_reports)) == list(map(str, self.fast.oom_reports))
         for report in ("vmstat", "meminfo", "state"):
             assert getattr(self.slow, report)() == getattr(self.fast, report)()
         assert self.slow.log == self.fast.log
@@ -98,7 +104,11 @@ class Twins(RuleBasedStateMachine):
 
     frames = 3_000, 3_000
     sizes = SMALL
-    copy_on_write = True
+    swap = 0, 4096
+    all_kinds = KINDS
+    files = "cached", "cached", "cold"
+    copy_on_write = reference = True
+    adj = -1000,  # nobody may be killed: the reference has no killer
 
     def __init__(self):
         super().__init__()
@@ -110,19 +120,31 @@ class Twins(RuleBasedStateMachine):
         self.three = Three(
             frames=dice.randint(*self.frames),
             page_tables=dice.random() < 0.5,
-            swap=dice.choice([0, 4096]),
+            swap=dice.choice(self.swap),
+            reference=self.reference,
             copy_on_write=self.copy_on_write,
             replaced=dice.choice([RULES, dice.sample(RULES, dice.randint(1, 5))]),
         )
-        self.kinds = dice.sample(KINDS, dice.randint(1, 4))  # fewer kinds in a play: more of each happens
+        self.kinds = dice.sample(self.all_kinds, dice.randint(1, 4))  # fewer kinds in a play: more of each happens
         self.prots = dice.choice([["rw"], draw_many(dice, PROTS, 3)])
-        self.everywhere("spawn", self.name("p"))
-        self.mmap(dice, "p1")
+        self.groups(dice)
+        self.spawn(dice)
+
+    def groups(self, dice):
+        """Groups to make before the first process."""
+
+    def spawn(self, dice):
+        name = self.name("p")
+        self.everywhere("spawn", name, dice.choice(self.adj))
+        self.mmap(dice, name)
 
     @rule(seed=seeds)
     def step(self, seed):
         """One random call."""
         dice = self.dice(seed)
+        if not self.three.fast.processes:
+            self.spawn(dice)
+            return
         verb = draw(dice, CALLS)
         process = dice.choice(self.three.fast.processes)
         living = len(self.three.fast.processes)
@@ -143,7 +165,7 @@ class Twins(RuleBasedStateMachine):
 
     def mmap(self, dice, pid):
         size, kind, prot = dice.choice(self.sizes), dice.choice(self.kinds), dice.choice(self.prots)
-        populate, file = dice.random() < 0.2, dice.choice(["cached", "cached", "cold"])
+        populate, file = dice.random() < 0.2, dice.choice(self.files)
         self.everywhere("mmap", pid, self.name("r"), size, kind, prot, populate, file)
 
     def dice(self, seed):
@@ -171,6 +193,10 @@ def outcome(call, *arguments):
     """What a call returns, or the name of the errno that it fails with."""
     try:
         return call(*arguments)
+    except cowlab.Deadlock:
+        return "ENOMEM"  # as the reference says it
+    except cowlab.ProcessKilled:
+        return "killed"
     except cowlab.Error as error:
         return errno.errorcode[error.errno]
     except OutOfFrames:
@@ -182,7 +208,11 @@ def outcome(call, *arguments):
 def on_machine(m, verb, pid, *arguments):
     process = next((process for process in m.processes if process.name == pid), None)
     if verb == "spawn":
-        m.spawn(pid)
+        m.spawn(pid, oom_score_adj=arguments[0] if arguments else -1000)
+    elif verb == "group":
+        m.cgroup(pid, **arguments[0])
+    elif verb == "attach":
+        m.cgroups[arguments[0]].attach(process)
     elif verb == "fork":
         process.fork(*arguments)
     elif verb == "exit":
@@ -203,7 +233,10 @@ def on_mapping(mapping, verb, pages, *rest):
 
 
 def on_model(model, verb, pid, *arguments):
-    if verb in ("spawn", "fork", "exit", "mmap"):
+    if verb == "spawn":
+        model.spawn(pid)
+        return None
+    if verb in ("fork", "exit", "mmap"):
         getattr(model, verb)(pid, *arguments)
         return None
     name, pages, *rest = arguments
@@ -242,7 +275,10 @@ def look(m):
     """What can be seen of a machine and of the reference alike."""
     info = m.meminfo()
     return {
-        "smaps": {p.name: p.smaps() for p in m.processes},
+        "smaps": {
+            p.name: {name: {field: kib[field] for field in FIELDS} for name, kib in p.smaps().items()}
+            for p in m.processes
+        },
         "counters": {p.name: (p.minor_faults, p.major_faults, p.copies, p.reuses) for p in m.processes},
         "page tables": {p.name: p.page_tables // PAGE for p in m.processes},
         "contents": {
@@ -290,11 +326,46 @@ class ScarceTwins(Twins):
     """Memory that runs out in the middle of calls."""
 
     frames = 20, 200
+    swap = (0,)
+    all_kinds = PRIVATE_AND_SHARED  # pages of files could be reclaimed, which the reference does not know
 
 
-class ScarceLargeTwins(Twins):
+class ScarceLargeTwins(ScarceTwins):
     frames = 100, 2_500
     sizes = LARGE
+
+
+class PressureTwins(Twins):
+    """Reclaim, swap, groups with limits, and the OOM killer, without the reference."""
+
+    frames = 60, 300
+    swap = 0, 40, 300, 3000
+    reference = False
+    adj = -1000, -200, 0, 0, 300
+
+    def groups(self, dice):
+        limits = {"max": [None, 40, 150], "high": [None, None, 60], "low": [None, 20], "min": [None, None, 10],
+                  "swap_max": [None, 0, 30]}
+        for path in ("/a", "/a/b", "/c")[: dice.randint(0, 3)]:
+            chosen = {name: dice.choice(pages) for name, pages in limits.items()}
+            sizes = {name: None if n is None else n * PAGE * self.scale for name, n in chosen.items()}
+            self.everywhere("group", path, {**sizes, "oom_group": dice.random() < 0.3})
+
+    scale = 1
+
+    @rule(seed=seeds)
+    def attach(self, seed):
+        dice = self.dice(seed)
+        if self.three.fast.processes:
+            process, group = dice.choice(self.three.fast.processes), dice.choice(list(self.three.fast.cgroups))
+            self.everywhere("attach", process.name, group)
+
+
+class LargePressureTwins(PressureTwins):
+    frames = 1_500, 6_000
+    swap = 0, 1000, 6_000
+    sizes = LARGE
+    scale = 20
 
 
 class EagerTwins(Twins):
@@ -320,9 +391,12 @@ TestTwins = Twins.TestCase
 TestLargeTwins = LargeTwins.TestCase
 TestScarceTwins = ScarceTwins.TestCase
 TestScarceLargeTwins = ScarceLargeTwins.TestCase
+TestPressureTwins = PressureTwins.TestCase
+TestLargePressureTwins = LargePressureTwins.TestCase
 TestEagerTwins = EagerTwins.TestCase
-TestTwins.settings = TestScarceTwins.settings = play(25, 40)
+TestTwins.settings = TestScarceTwins.settings = TestPressureTwins.settings = play(25, 40)
 TestLargeTwins.settings = TestScarceLargeTwins.settings = TestEagerTwins.settings = play(10, 40)
+TestLargePressureTwins.settings = play(10, 40)
 
 
 # ---- cases that random calls seldom meet
@@ -375,14 +449,14 @@ def test_a_case_that_random_calls_seldom_meet(calls):
 
 @pytest.mark.parametrize(("frames", "promised"), [(9, 5), (10, 21)])
 def test_an_area_whose_write_found_no_frame_has_a_family_if_it_got_its_tables(frames, promised):
-    three = Three(frames, swap=100)
+    three = Three(frames, overcommit=1)
     for call in [("spawn", "p"), *NO_TABLE]:
         three.call(*call)
     assert look(three.fast)["committed"] == promised
 
 
 def test_scattered_pages_are_touched_in_their_order_until_memory_runs_out():
-    three = Three(frames=3, page_tables=False, swap=100)
+    three = Three(frames=3, page_tables=False, overcommit=1)
     for call in [
         ("spawn", "p"),
         ("mmap", "p", "r", 40, "private", "rw", False, None),
@@ -396,7 +470,7 @@ def test_scattered_pages_are_touched_in_their_order_until_memory_runs_out():
 @pytest.mark.parametrize("verb", ["read", "write"])
 @pytest.mark.parametrize("kind", ["private", "shared", "file-private", "file-shared"])
 def test_whole_chunks_of_pages_find_frames_where_only_single_ones_are_free(kind, verb):
-    three = Three(frames=1200, page_tables=False, swap=1000)
+    three = Three(frames=1200, page_tables=False, overcommit=1, reference=(kind, verb) != ("file-private", "write"))
     for call in [
         ("spawn", "p"),
         ("mmap", "p", "r", 1100, "private", "rw", False, None),

@@ -1,6 +1,6 @@
 """Reads and writes of many pages: the range form where it applies, else page by page.
 
-Both forms stop before the page that finds no free frame; what was touched up to there stays.
+Both forms stop before the page that finds no free frame, have room made for it, and go on.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import faults, ranges
+from . import ages, faults, ranges, swapping
 from .address_space import Area, NoFreeFrame
-from .chunks import Words
+from .chunks import Words, some
 from .errors import Error
 from .page import WINDOW, Page, Tally
-from .page_table import PRESENT, WRITABLE
+from .page_table import FRAME_SHIFT, PRESENT, WRITABLE, ZERO, is_swapped
 from .runs import Range, Scatter, Selection
 
 if TYPE_CHECKING:
@@ -38,45 +38,77 @@ class Rules:
 
 
 DEFAULT_RULES = Rules()
+MOST_ORDERED = 4096
+"""Of more scattered pages that a call fills or copies, the order of use is not kept: all count as used at once."""
 
 
 def touch(mapping: Mapping, area: Area, selection: Selection, write: bool, value: int | None, tally: Tally) -> None:
-    """Read or write the pages of `selection`, all in `area`. Raises NoFreeFrame where RAM ends."""
-    if len(selection) == 1 or mapping.page_by_page or _on_disk(mapping, selection):
-        _one_by_one(mapping, area, selection, write, value, tally)
-        return
-    if not write and mapping.backing is not None:
+    """Read or write the pages of `selection`, all in `area`. Where frames lack, make room (shortage.py) and go on."""
+    single = len(selection) == 1 or mapping.page_by_page
+    if not single and not write and mapping.backing is not None:
         selection = _read_shifted_window(mapping, area, selection, tally)
     while len(selection):
+        if single or _special(mapping, selection):  # asked anew: making room may have taken pages of the selection
+            _one_by_one(mapping, area, selection, write, value, tally)
+            return
         head, selection = selection.cut(_fitting(mapping, selection, write))
-        if len(head) and write:
-            if mapping.private and area.family is None:
-                mapping.areas.found_family(area)
-            ranges.write(mapping, head, value, tally)
-        elif len(head):
-            ranges.read(mapping, head, tally)
+        if len(head):
+            _touch_range(mapping, area, head, write, value, tally)
         if len(selection):
             one, selection = selection.cut(1)
             _one_by_one(mapping, area, one, write, value, tally)
 
 
+def _touch_range(
+    mapping: Mapping, area: Area, selection: Selection, write: bool, value: int | None, tally: Tally
+) -> None:
+    """Read or write pages that frames suffice for."""
+    before = tally.zero_fill + tally.copy
+    if write:
+        if mapping.private and area.family is None:
+            mapping.areas.found_family(area)
+        ranges.write(mapping, selection, value, tally)
+    else:
+        ranges.read(mapping, area, selection, tally)
+    tally.touched += len(selection)
+    fresh = tally.zero_fill + tally.copy - before
+    if fresh != len(selection) or isinstance(selection, Range) or fresh <= MOST_ORDERED:
+        ages.mark(mapping, selection)
+    else:  # a new frame each, marked when it was taken
+        mapping.frames.now += fresh
+
+
 def _one_by_one(
     mapping: Mapping, area: Area, selection: Selection, write: bool, value: int | None, tally: Tally
 ) -> None:
-    rule = mapping.rules.on_write if write else mapping.rules.on_read
     needed = WRITABLE if write else PRESENT
+    frames = mapping.frames
     for number in selection.numbers():
+        entry = _touch_page(mapping, area, number, write, tally)
+        if not entry & needed:
+            raise Error(_fault_again(mapping, number, write))
+        if not entry & ZERO:
+            frame = entry >> FRAME_SHIFT
+            frames.now += 1
+            frames.ages.put(frame, frames.now)
+            if value is not None:
+                frames.values.put(frame, value)
+        tally.touched += 1
+
+
+def _touch_page(mapping: Mapping, area: Area, number: int, write: bool, tally: Tally) -> int:
+    """Let the rule handle one touch, as often as it takes until frames suffice; the entry."""
+    rule = mapping.rules.on_write if write else mapping.rules.on_read
+    while True:
         page = Page(mapping, area, number, tally)
-        before = tally.minor, tally.major
+        before = tally.minor, tally.major, tally.swap_in, tally.refault
         try:
             rule(page)
-        except NoFreeFrame:
-            tally.minor, tally.major = before  # a fault that failed is not counted
-            raise
-        if not page.entry & needed:
-            raise Error(_fault_again(mapping, number, write))
-        if value is not None:
-            mapping.frames.values.put(page.frame, value)
+        except NoFreeFrame as lack:
+            tally.minor, tally.major, tally.swap_in, tally.refault = before  # a fault that failed is not counted
+            mapping.process.machine.shortage.make_room(mapping.process, lack, tally.touched)
+        else:
+            return page.entry
 
 
 def _fault_again(mapping: Mapping, number: int, write: bool) -> str:
@@ -87,12 +119,13 @@ def _fault_again(mapping: Mapping, number: int, write: bool) -> str:
     )
 
 
-def _on_disk(mapping: Mapping, selection: Selection) -> bool:
-    """Is a page of a file among them that is not in memory?"""
+def _special(mapping: Mapping, selection: Selection) -> bool:
+    """Is a page among them that must be read from a file or an object's slot, or that is charged to another group?"""
     backing = mapping.backing
-    if backing is None or backing.name is None or backing.cached:
-        return False
-    return not bool(backing.table.get(selection.pages()).all())
+    if backing is not None and (backing.reclaimed or not backing.cached):
+        words = backing.table.get(selection.pages())
+        return some(words & PRESENT == 0) if backing.name is not None else some(is_swapped(words))
+    return not swapping.one_owner(mapping, selection)
 
 
 def _read_shifted_window(mapping: Mapping, area: Area, selection: Selection, tally: Tally) -> Selection:
@@ -109,9 +142,10 @@ def _read_shifted_window(mapping: Mapping, area: Area, selection: Selection, tal
 
 def _fitting(mapping: Mapping, selection: Selection, write: bool) -> int:
     """How many pages of `selection`, from its first on, the free frames suffice for."""
-    free = mapping.frames.free
+    free = max(0, mapping.space.room)
     tables = mapping.space.table_frames(mapping.table.missing_tables(selection.chunks))
-    if len(selection) + tables <= free or ranges.need(mapping, selection, write) <= free:
+    most = 2 if mapping.swapped else 1  # frames a page: one to read it, one for the copy
+    if most * len(selection) + tables <= free or ranges.need(mapping, selection, write) <= free:
         return len(selection)
     fits, too_many = 0, len(selection)
     while too_many - fits > 1:
@@ -134,7 +168,7 @@ def by_area(mapping: Mapping, pages: Words) -> Iterator[tuple[Area, Scatter]]:
 def _groups(mapping: Mapping, pages: Words) -> list[Words]:
     starts = np.array([area.start for area in mapping.areas])
     owner = np.searchsorted(starts, pages, side="right") - 1
-    if 2 * len(pages) + mapping.table.missing_tables(Scatter(pages).chunks) <= mapping.frames.free:
+    if 2 * len(pages) + mapping.table.missing_tables(Scatter(pages).chunks) <= mapping.space.room:
         _, first = np.unique(owner, return_index=True)
         return [pages[owner == owner[i]] for i in sorted(first.tolist())]
     return np.split(pages, np.flatnonzero(np.diff(owner)) + 1)  # RAM may end among them: one stretch after the other

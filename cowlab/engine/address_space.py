@@ -13,16 +13,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .chunks import CHUNK, SHIFT
-from .frames import Frames
+from .frames import TABLES, Frames
 from .page_table import GIB_SHIFT, PageTable, Tables
 
 if TYPE_CHECKING:
     from .backing import Backing
+    from .cgroup import Group
     from .mapping import Mapping
 
 
 class NoFreeFrame(Exception):
-    """A touch needs a frame and none is free. The machine turns it into what its caller sees."""
+    """A call needs `frames` frames, charged to `group`, and so many cannot be had; see shortage.py."""
+
+    def __init__(self, frames: int, group: Group) -> None:
+        super().__init__(frames, group)
+        self.frames, self.group = frames, group
 
 
 class Family:
@@ -173,11 +178,14 @@ class AddressSpace:
     """What one process has mapped, and the table pages that this takes.
 
     `uppers` are the numbers of the 512 GiB ranges that have an upper table; `tables` counts all table pages but the
-    root, in whichever mapping. Where `tables_take_frames` is false they are counted and take no frame.
+    root, in whichever mapping. Where `tables_take_frames` is false they are counted and take no frame. Pages are
+    charged to `group`; `charged` says which groups have the page tables.
     """
 
-    def __init__(self, frames: Frames, tables_take_frames: bool) -> None:
+    def __init__(self, frames: Frames, tables_take_frames: bool, group: Group) -> None:
         self.frames = frames
+        self.group = group
+        self.charged: dict[Group, int] = {}
         self.tables_take_frames = tables_take_frames
         self.mappings: dict[str, Mapping] = {}
         self.uppers: set[int] = set()
@@ -191,26 +199,48 @@ class AddressSpace:
         if backing and len(mapping.areas):
             backing.mappings += 1
 
-    def take_tables(self, table: PageTable, tables: Tables) -> None:
-        """Have the table pages of a mapping that fork copied."""
+    def take_tables(self, table: PageTable, tables: Tables, payer: Group) -> None:
+        """Have the table pages of a mapping that fork copied, charged to the group of the process that forks."""
         table.leaves, table.middles = tables.leaves, tables.middles
         new = tables.uppers - self.uppers
         self.uppers |= new
-        self.count_tables(tables.count + len(new))
+        self.count_tables(tables.count + len(new), payer)
 
     def table_frames(self, tables: int) -> int:
         """Frames that `tables` table pages take."""
         return tables if self.tables_take_frames else 0
 
-    def need_frames(self, data: int, tables: int = 0) -> None:
-        """Raise NoFreeFrame unless so many frames for data and for table pages are free."""
-        if self.frames.free < data + self.table_frames(tables):
-            raise NoFreeFrame
+    @property
+    def room(self) -> int:
+        """Frames that can be had at once: free, above the min watermark, and within the limits of the groups."""
+        free, allowed = self.frames.free - self.frames.reserve, self.group.room()
+        return free if allowed is None else min(free, allowed)
 
-    def count_tables(self, tables: int) -> None:
-        """So many table pages more; fewer if negative."""
+    def need_frames(self, data: int, tables: int = 0) -> None:
+        """Raise NoFreeFrame unless so many frames for data and for table pages can be had."""
+        need = data + self.table_frames(tables)
+        if self.room < need:
+            raise NoFreeFrame(need, self.group)
+
+    def count_tables(self, tables: int, payer: Group | None = None) -> None:
+        """So many table pages more, charged to `payer` (else this process's group); fewer if negative."""
         self.tables += tables
-        self.frames.tables += self.table_frames(tables)
+        if not self.tables_take_frames or not tables:
+            return
+        self.frames.tables += tables
+        if tables > 0:
+            self._charge_tables(payer or self.group, tables)
+        while tables < 0:  # which group each table is charged to is not kept: the last one charged is freed first
+            group, n = next(reversed(self.charged.items()))
+            freed = min(n, -tables)
+            self._charge_tables(group, -freed)
+            tables += freed
+
+    def _charge_tables(self, group: Group, tables: int) -> None:
+        group.charge(TABLES, tables)
+        self.charged[group] = self.charged.get(group, 0) + tables
+        if not self.charged[group]:
+            del self.charged[group]
 
     def drop_tables(self, mapping: Mapping, start: int, stop: int) -> None:
         """After pages [start, stop) were unmapped: free each table in whose range nothing is mapped (free_pgtables)."""

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from ..units import format_pages
 from . import access as access_rules
 from . import ranges
-from .address_space import Area, NoFreeFrame
+from .address_space import Area
 from .chunks import Words
-from .errors import OutOfMemory, SegmentationFault
+from .errors import SegmentationFault
 from .page import Faults, Page, Tally
 from .runs import Range, Selection
 
@@ -46,7 +45,7 @@ def system_call(call: Callable[P, R]) -> Callable[P, R]:
 def access(
     mapping: Mapping, targets: Words | list[tuple[Area, Range]], write: bool, value: int | None
 ) -> Faults:
-    """Read or write checked pages; the faults. What was touched before RAM ended stays and is counted."""
+    """Read or write checked pages; the faults. What was touched before the caller was killed is counted."""
     tally = Tally()
     pairs: Iterable[tuple[Area, Selection]]
     if isinstance(targets, np.ndarray):
@@ -58,8 +57,6 @@ def access(
     try:
         for area, selection in pairs:
             access_rules.touch(mapping, area, selection, write, value, tally)
-    except NoFreeFrame:
-        raise OutOfMemory(errno.ENOMEM, _no_frame(mapping, write)) from None
     finally:
         count(mapping, tally, span)
     return tally.faults()
@@ -72,20 +69,10 @@ def count(mapping: Mapping, tally: Tally, span: tuple[int, int]) -> None:
     process.major_faults += tally.major
     process.copies += tally.copy
     process.reuses += tally.reuse
-    machine.count_faults(tally)
+    machine.count_faults(process, tally)
     for kind, n in tally.effects():
         if n:
             machine.record(kind, process.name, mapping.name, span, n)
-
-
-def _no_frame(mapping: Mapping, write: bool) -> str:
-    frames = mapping.frames
-    return (
-        f"{mapping.process.name!r} {'wrote to' if write else 'read'} {mapping.name!r} and the page needs a frame, "
-        f"but all {format_pages(frames.total)} of RAM are in use ({format_pages(frames.used)} data, "
-        f"{format_pages(frames.tables)} page tables). Pages touched before stay; free some memory, or take a machine "
-        f"with more RAM"
-    )
 
 
 def munmap(mapping: Mapping, start: int, stop: int) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 from . import frames as fr
 from .backing import Backing
 from .chunks import CHUNK, SHIFT, Words
-from .page_table import DIRTY, FRAME_SHIFT, GIB_SHIFT, WRITABLE, has_frame
+from .page_table import DIRTY, FRAME_SHIFT, GIB_SHIFT, WRITABLE, has_frame, is_swapped
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -37,6 +37,8 @@ def check(machine: Machine) -> None:
         _check_entries(mapping, pages, words)
     _check_tables(machine)
     _check_account(machine, mappings)
+    _check_swap(machine, mappings, entries)
+    _check_groups(machine)
 
 
 def _require(holds: bool, message: str) -> None:
@@ -68,6 +70,8 @@ def _check_map_counts(machine: Machine, entries: list[Words]) -> None:
         raise Broken(
             f"frame {frame} says {words[frame] >> fr.COUNT_SHIFT} mappers, and {mappers[frame]} entries map it"
         )
+    lost = (words & fr.KIND == 0) & (words != 0)
+    _require(not lost.any(), "a free frame has flags")
     mapped_free = (mappers > 0) & (words & fr.KIND == 0)
     _require(not mapped_free.any(), "an entry maps a frame that is free (dangling)")
 
@@ -81,12 +85,12 @@ def _check_frames(machine: Machine, backings: set[Backing]) -> None:
     frames, words = machine.frames, _all_words(machine)
     kinds = words & fr.KIND
     _require(int(np.count_nonzero(kinds)) == frames.used, f"{frames.used} frames are counted as used: leaked or lost")
-    lonely = (kinds == fr.ANON) & (words < fr.MAPPER)
+    lonely = (kinds == fr.ANON) & (words < fr.MAPPER) & (words & fr.CACHED == 0)
     _require(not lonely.any(), "an anonymous frame has no mapper (leaked)")
     several = (words & fr.EXCLUSIVE != 0) & (words >= 2 * fr.MAPPER)
     _require(not several.any(), "a frame that is exclusive has several mappers")
     for kind in (fr.FILE, fr.SHMEM):
-        held = sum(int(np.count_nonzero(b.table.get(np.arange(b.pages)))) for b in backings if b.kind == kind)
+        held = sum(len(b.held()) for b in backings if b.kind == kind)
         counted = frames.cached[kind]
         _require(held == counted == int(np.count_nonzero(kinds == kind)), "frames of files are counted wrongly")
     _require(0 <= frames.free <= frames.total, "more frames in use than RAM has")
@@ -145,3 +149,48 @@ def _check_account(machine: Machine, mappings: list[Mapping]) -> None:
     shared = sum(b.promised for b in _backings(machine, mappings))
     committed = shared + sum(m.areas.promised for m in mappings)
     _require(committed == machine.account.committed, f"{machine.account.committed} pages committed, not {committed}")
+
+
+def _check_swap(machine: Machine, mappings: list[Mapping], entries: list[Words]) -> None:
+    """A slot is in use while entries, or a shared object, name it; the swap cache and its frames name each other."""
+    swap = machine.swap
+    size = min(swap.total, len(swap.slots.words) * CHUNK)
+    words = swap.slots.words.get(np.arange(size))
+    named = np.concatenate([np.zeros(0, np.int64), *[e[is_swapped(e)] >> FRAME_SHIFT for e in entries]])
+    _require(bool((named < size).all()), "an entry names a slot that does not exist")
+    counts = np.bincount(named, minlength=size)
+    _require(bool((counts == words >> fr.COUNT_SHIFT).all()), "a slot is named more or less often than it counts")
+    held = sum(len(b.swapped_pages()) for b in _backings(machine, mappings))
+    used = int(np.count_nonzero(words & fr.KIND))
+    _require(used == swap.slots.used == int(np.count_nonzero(counts)) + held, "a slot is in use that nobody names")
+    for mapping, mine in zip(mappings, entries, strict=True):
+        _require(int(np.count_nonzero(is_swapped(mine))) == mapping.swapped, f"{mapping.name}: swapped pages miscounted")
+    links = swap.cache.get(np.arange(min(size, len(swap.cache) * CHUNK)))
+    slots = np.flatnonzero(links)
+    frames = links[slots] >> FRAME_SHIFT
+    _require(bool((words[slots] >> fr.COUNT_SHIFT > 0).all()), "the swap cache holds a page of a free slot")
+    _require(bool((swap.slot_of.get(frames) >> FRAME_SHIFT == slots).all()), "swap cache: frame and slot disagree")
+    flagged = np.flatnonzero(_all_words(machine) & fr.CACHED)
+    _require(bool(np.array_equal(np.sort(frames), flagged)), "frames are marked as of the swap cache that are not")
+
+
+def _check_groups(machine: Machine) -> None:
+    """What groups are charged is what frames, page tables and slots say."""
+    groups, size = machine.cgroups, len(machine.cgroups.by_number)
+    sums = {group: [0, 0, 0, 0, 0] for group in groups.values()}
+    for store, column in ((machine.frames, None), (machine.swap.slots, 4)):
+        words = store.words.get(np.arange(min(store.total, len(store.words) * CHUNK)))
+        for kind in (fr.ANON, fr.FILE, fr.SHMEM):
+            owners = words[words & fr.KIND == kind] >> fr.GROUP_SHIFT & fr.GROUPS - 1
+            for number, pages in enumerate(np.bincount(owners, minlength=size).tolist()):
+                for group in groups.by_number[number].upward() if pages else ():
+                    sums[group][kind if column is None else column] += pages
+    for process in machine.processes:
+        for group, tables in process.space.charged.items():
+            for each in (each for each in group.upward() if each in sums):
+                sums[each][fr.TABLES] += tables
+    for group, (tables, anon, file, shmem, slots) in sums.items():
+        counted = [*group.charged, group.swapped]
+        _require(counted == [tables, anon, file, shmem, slots], f"group {group.path} is charged {counted}, and holds "
+                 f"{[tables, anon, file, shmem, slots]}")
+        _require(group.usage == sum(group.charged), f"group {group.path}: kinds do not add up to its usage")

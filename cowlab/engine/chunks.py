@@ -215,10 +215,11 @@ class Table:
             self.stepped = True
             self.step[chunks] = step
 
-    def copy_chunks(self, to: Where, source: Where) -> None:
-        """Give the chunks `to` the words of the chunks `source`."""
-        self.fill(to, self.first[source], self.step[source] if self.stepped else 0)
-        if self.dense and some(rows := self.row[source]):
+    def copy_chunks(self, to: Where, source: Where, table: Table | None = None) -> None:
+        """Give the chunks `to` the words of the chunks `source`, of another `table` if given."""
+        table = table or self
+        self.fill(to, table.first[source], table.step[source] if table.stepped else 0)
+        if table.dense and some(rows := table.row[source]):
             dense = rows > 0
             fresh = self.pool.take(int(np.count_nonzero(dense)))
             self.pool.words[fresh] = self.pool.words[rows[dense]]

@@ -3,7 +3,10 @@
     Error
     ├── OutOfMemory        (OSError, ENOMEM)              a refused promise, or no frame left
     ├── SegmentationFault  (OSError, EFAULT or ENOMEM)    outside a mapping, or against its protection
-    └── NoSuchProcess      (ProcessLookupError, ESRCH)    a call on a dead process
+    ├── NoSuchProcess      (ProcessLookupError, ESRCH)    a call on a dead process
+    ├── GroupBusy          (OSError, EBUSY)               a group that holds processes or groups cannot be removed
+    ├── ProcessKilled                                     the caller died in an OOM kill
+    └── Deadlock                                          memory is gone and nobody may be killed
 
 An argument that means nothing (a negative range, an unknown kind, a malformed size, a name in use) is a ValueError.
 """
@@ -32,3 +35,15 @@ class SegmentationFault(_SystemCallError):
 
 class NoSuchProcess(_SystemCallError, ProcessLookupError):
     """ESRCH: a call on a process that has exited or was killed."""
+
+
+class GroupBusy(_SystemCallError, ValueError):
+    """EBUSY: a group that holds processes or groups cannot be removed."""
+
+
+class ProcessKilled(Error):
+    """The caller died in an OOM kill, as its victim or with its group. What it had touched is free again."""
+
+
+class Deadlock(Error):
+    """Memory is gone and nobody may be killed: Linux would panic, or let the fault try for ever."""

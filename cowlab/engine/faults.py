@@ -13,6 +13,9 @@ def on_read(page: Page) -> None:
     """A load from `page` (mm/memory.c, handle_pte_fault)."""
     if page.present:
         return  # no fault: the hardware finds the frame
+    if page.swapped:
+        swap_in(page)
+        return
     page.need_table()
     if page.backing is None:
         page.count_minor()
@@ -29,6 +32,13 @@ def read_backing(page: Page) -> None:
     page.map(page.backing_frame(), writable, dirty=False)
 
 
+def swap_in(page: Page, write: bool = False) -> None:
+    """A touch of a page that is swapped out (do_swap_page): major if the disk is read, minor from the swap cache."""
+    page.map_swapped(page.swapped_frame(write))
+    if write and not page.writable:
+        copy_page(page)  # in the same fault: others hold the frame or its slot
+
+
 def on_write(page: Page) -> None:
     """A store to `page` (handle_pte_fault). What it stores is put into the frame afterwards."""
     if page.writable:
@@ -37,6 +47,9 @@ def on_write(page: Page) -> None:
         write_shared(page)
     elif page.present:
         write_protected(page)
+    elif page.swapped:
+        page.need_family()
+        swap_in(page, write=True)
     else:
         write_missing(page)
 
@@ -45,12 +58,17 @@ def write_protected(page: Page) -> None:
     """A store through a read-only entry of private memory (do_wp_page): copy on write."""
     page.need_family()
     page.count_minor()
-    if page.anonymous and page.mappers == 1:
+    if page.anonymous and page.mappers == 1 and not page.slot_held:
         page.reuse()  # the last owner: nobody else can see the frame (wp_can_reuse_anon_folio)
         page.set_dirty()
-        return
+    else:
+        copy_page(page)
+
+
+def copy_page(page: Page) -> None:
+    """Give the writer a frame of its own, the others keep the old one (wp_page_copy)."""
     old = page.entry
-    new = page.zero_frame() if page.zero else page.copy_of(page.frame)  # wp_page_copy
+    new = page.zero_frame() if page.zero else page.copy_of(page.frame)
     page.drop(old)
     page.map(new, writable=True, dirty=True)
 
@@ -80,7 +98,7 @@ def write_shared(page: Page) -> None:
 
 
 def on_fork(page: Page, child: Page) -> None:
-    """Copy one present entry at fork (copy_present_ptes): both sides share the frame, read-only."""
+    """Copy one entry at fork (copy_present_ptes, copy_nonpresent_pte): both sides share the frame or slot, read-only."""
     page.set_writable(False)
     page.clear_exclusive()
     child.adopt(page.entry)
@@ -88,7 +106,7 @@ def on_fork(page: Page, child: Page) -> None:
 
 def on_unmap(page: Page) -> None:
     """Drop one entry: munmap, MADV_DONTNEED, exit (zap_present_ptes)."""
-    if page.present:
+    if page.present or page.swapped:
         page.unmap()
 
 

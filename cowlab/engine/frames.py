@@ -2,25 +2,37 @@
 
 Each frame has one word, as Linux's `struct page` has flags and a map count:
 
-    map count << 4 | DIRTY | EXCLUSIVE | kind        (kind: 0 free, ANON, FILE, SHMEM)
+    map count << 21 | group << 5 | CACHED | DIRTY | EXCLUSIVE | kind        (kind: 0 free, ANON, FILE, SHMEM)
 
-EXCLUSIVE is Linux's AnonExclusive: one process alone may write the frame in place. Frames that hold page tables are
-counted, not numbered. How words are stored is `chunks.Table`'s matter: the bulk calls come in two forms, on arrays of
+EXCLUSIVE is Linux's AnonExclusive: one process alone may write the frame in place. CACHED is its swap cache: the frame
+was swapped in, and its slot still holds it for others. `group` is the number of the cgroup that the frame is charged
+to. A second table says when each frame was last used (its age). Frames that hold page tables are counted, not
+numbered. How words are stored is `chunks.Table`'s matter: the bulk calls come in two forms, on arrays of
 frames and on whole chunks of 512 frames.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, compact, every, expand, some
 
 ANON, FILE, SHMEM = 1, 2, 3
-KIND, EXCLUSIVE, DIRTY, MAPPER = 3, 4, 8, 16
-COUNT_SHIFT = 4
-_FLAGS = EXCLUSIVE | DIRTY
+TABLES = 0
+"""What page tables are charged as; the other charges are those of the kinds of frame."""
+
+KIND, EXCLUSIVE, DIRTY, CACHED = 3, 4, 8, 16
+GROUP_SHIFT, COUNT_SHIFT = 5, 21
+GROUPS = 1 << COUNT_SHIFT - GROUP_SHIFT
+"""Numbers that there are for groups."""
+MAPPER = 1 << COUNT_SHIFT
+OWNER = (GROUPS - 1) << GROUP_SHIFT | KIND
+"""What decides who is charged for a frame, and as what."""
+_LEFT = -MAPPER | CACHED | KIND  # what decides whether an unmapped frame is free: the swap cache keeps its own
 NEW_ANON = MAPPER | DIRTY | EXCLUSIVE | ANON
-"""The word of an anonymous frame as the fault that makes it leaves it: mapped once, by its owner alone."""
+"""The word of an anonymous frame as the fault that makes it leaves it, in the root group: mapped once, by its owner."""
 
 POISON = -0x2152411021524111
 """What a freed frame holds on a checked machine (0xDEADBEEFDEADBEEF), so that a dangling use shows."""
@@ -63,18 +75,29 @@ class _Stack:
         return self.items[: self.size]
 
 
+Charge = Callable[[int, int], None]
+Allocate = Callable[[int, int], Words]
+
+
 class Frames:
     """The frames of one machine.
 
-    `total` frames of RAM; each is free, holds data (`used`), or holds a page table (`tables`).
+    `total` frames of RAM; each is free, holds data (`used`), or holds a page table (`tables`). `charge(word, n)` is
+    told of `n` more frames with that owner and kind. `now` counts touches: a frame's age is the number of the last one.
     """
 
-    def __init__(self, total: int, pool: Pool, poison: bool = False) -> None:
+    def __init__(self, total: int, pool: Pool, charge: Charge, poison: bool = False) -> None:
         self.total = total
+        self.charge = charge
         self._chunks = total >> SHIFT  # whole chunks of RAM; the rest is one short chunk at the end
         room = min(self._chunks + 1, _ROOM)  # zeros that the host backs with memory as they are used
         self.words = Table(pool, room)
         self.values = Table(pool, room)
+        self.ages = Table(pool, room)
+        self.now = 0
+        self.born: Table | None = None  # when each frame was taken: for policies that ask (keep_births)
+        self._stamps = [self.ages]
+        self.reserve = 0  # free frames that are kept back (the min watermark)
         self.pool = pool
         self.used = 0
         self.tables = 0
@@ -95,6 +118,11 @@ class Frames:
         """Frames that hold private data of processes."""
         return self.used - self.cached[FILE] - self.cached[SHMEM]
 
+    def keep_births(self) -> None:
+        """Keep when each frame was taken, from here on."""
+        self.born = Table(self.pool, len(self.words))
+        self._stamps = [self.ages, self.born]
+
     # One frame --------------------------------------------------------------------------------------------------
 
     def allocate(self, word: int, value: int) -> int:
@@ -105,6 +133,8 @@ class Frames:
         self._count(word, 1)
         self.words.put(frame, word)
         self.values.put(frame, value)
+        for table in self._stamps:
+            table.put(frame, self.now)
         return frame
 
     def word(self, frame: int) -> int:
@@ -124,11 +154,12 @@ class Frames:
         """One mapper less; `flags` are set; the frame's word. An anonymous frame that nobody maps is free."""
         word = (self.words.at(frame) | flags) - MAPPER
         self.words.put(frame, word)
-        if word < MAPPER and word & KIND == ANON:
-            self._release_one(frame, word)
+        if word & _LEFT == ANON:
+            self.release_one(frame, word)
         return word
 
-    def _release_one(self, frame: int, word: int) -> None:
+    def release_one(self, frame: int, word: int) -> None:
+        """`frame`, which has this word, is free."""
         self._count(word, -1)
         self.words.put(frame, 0)
         self.values.put(frame, POISON if self._poison else 0)
@@ -164,6 +195,8 @@ class Frames:
             where = compact(np.concatenate([np.sort(self._whole.pop(again)), expand(where)]))
         self._count(word, n * CHUNK)
         self.words.fill(where, word)
+        for table in self._stamps:
+            table.fill(where, self.now)
         if value is not None:
             self.values.fill(where, value, step)
         return where
@@ -181,27 +214,30 @@ class Frames:
         slots = self.words.slots(frames)
         words = (self.pool.flat[slots] | flags) - MAPPER
         self.pool.flat[slots] = words
-        gone = words & ~_FLAGS == ANON
+        gone = words & _LEFT == ANON
         if some(gone):
-            self.release(frames[gone])
+            self.release(frames[gone], words[gone])
 
     def unmap_chunks(self, chunks: Where, flags: Words | int = 0) -> None:
         """As `unmap`, for all frames of uniform `chunks`."""
         words = (self.words.first[chunks] | flags) - MAPPER
         self.words.first[chunks] = words
-        gone = words & ~_FLAGS == ANON
-        if some(gone):
-            self._release_chunks(chunks if every(gone) else expand(chunks)[gone])
+        gone = words & _LEFT == ANON
+        if every(gone):
+            self.release_chunks(chunks, words)
+        elif some(gone):
+            self.release_chunks(expand(chunks)[gone], words[gone])
 
-    def release(self, frames: Words) -> None:
-        """`frames` are free."""
-        self._count(self.words.at(int(frames[0])), -len(frames))
+    def release(self, frames: Words, words: Words) -> None:
+        """`frames`, which have these words, are free."""
+        self._uncount(words, 1)
         self._set(frames, 0, POISON if self._poison else 0)
         self._loose.push(np.sort(frames)[::-1])
 
-    def _release_chunks(self, chunks: Where) -> None:
+    def release_chunks(self, chunks: Where, words: Words) -> None:
+        """As `release`, for whole chunks."""
         numbers = expand(chunks)
-        self._count(self.words.at(int(numbers[0]) << SHIFT), -len(numbers) * CHUNK)
+        self._uncount(words, CHUNK)
         self.words.fill(chunks, 0)
         self.values.fill(chunks, POISON if self._poison else 0)
         self._whole.push(np.sort(numbers)[::-1])
@@ -209,13 +245,26 @@ class Frames:
     # Bookkeeping ------------------------------------------------------------------------------------------------
 
     def _count(self, word: int, n: int) -> None:
+        """`n` more frames with the kind and the owner that `word` says; fewer if negative."""
         self.used += n
         if word & KIND != ANON:
             self.cached[word & KIND] += n
+        self.charge(word, n)
+
+    def _uncount(self, words: Words, weight: int) -> None:
+        """Frames with these words, each `weight` of them, are in use no longer."""
+        owners = words & OWNER
+        if every(owners == owners[0]):
+            self._count(owners.item(0), -len(owners) * weight)
+            return
+        for owner, n in zip(*np.unique(owners, return_counts=True), strict=True):
+            self._count(int(owner), -int(n) * weight)
 
     def _set(self, frames: Words, word: int, value: int | None) -> Words:
         if word:
             self._count(word, len(frames))
+            for table in self._stamps:
+                table.set(frames, self.now)
         self.words.set(frames, word)
         if value is not None:
             self.values.set(frames, value)
@@ -225,8 +274,8 @@ class Frames:
         return self._whole.size + max(0, self._chunks - self._next)
 
     def _reserve(self, chunks: int) -> None:
-        self.words.reserve(chunks)
-        self.values.reserve(chunks)
+        for table in (self.words, self.values, *self._stamps):
+            table.reserve(chunks)
 
     def _open_chunk(self) -> None:
         """Make the frames of one more chunk loose, the lowest on top."""

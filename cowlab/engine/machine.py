@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..units import format_pages, pages_in
-from . import calls, checks, commit, procfs
+from . import calls, checks, commit, evict, oom, procfs
 from .access import Rules
 from .backing import Backing
+from .cgroup import Group, Groups
 from .chunks import Pool
+from .costs import Costs
 from .errors import OutOfMemory
-from .frames import Frames
+from .frames import KIND, Frames
 from .page import Tally
-from .process import Process
+from .process import Process, check_adj
+from .shortage import Shortage
 from .state import state
+from .swap import Swap
 
 MOST_RAM = 1 << 40  # pages: 4 PiB, what x86-64 can address with five levels of page tables
 
@@ -40,10 +44,13 @@ class Machine:
     """A machine with `ram` of memory, all of it free.
 
     `overcommit` is "heuristic" (0), "always" (1) or "never" (2), with `overcommit_ratio` per cent of RAM or
-    `overcommit_kbytes`. `swap` counts in the account. `copy_on_write=False` copies everything at fork.
-    `page_tables=False` counts page tables without giving them frames. `on_read`, `on_write`, `on_fork`, `on_unmap`,
-    `on_protect` and `commit_policy` replace a rule of `faults.py` or `commit.py`. `check=True` checks all invariants
-    after every call (slow: for tests, and for rules of one's own).
+    `overcommit_kbytes`. `copy_on_write=False` copies everything at fork. `page_tables=False` counts page tables
+    without giving them frames. `min_free` is kept back, and sets the watermarks (vm.min_free_kbytes); `swappiness` is
+    0 to 200 (vm.swappiness). `costs` says what events take in time (costs.py).
+
+    `on_read`, `on_write`, `on_fork`, `on_unmap`, `on_protect` replace a rule of `faults.py`, `commit_policy` that of
+    `commit.py`, `oom_policy` that of `oom.py`; `evict_policy`, a function or a name, chooses pages (evict.py).
+    `check=True` checks all invariants after every call (slow: for tests, and for rules of one's own).
     """
 
     def __init__(
@@ -57,7 +64,12 @@ class Machine:
         copy_on_write: bool = True,
         page_tables: bool = True,
         check: bool = False,
+        min_free: int | str = "0 B",
+        swappiness: int = 60,
+        costs: Costs | None = None,
         commit_policy: commit.CommitPolicy | None = None,
+        oom_policy: oom.OomPolicy | None = None,
+        evict_policy: evict.EvictPolicy | str | None = None,
         **rules: Callable[..., None] | None,
     ) -> None:
         frames = pages_in(ram, "ram")
@@ -67,20 +79,30 @@ class Machine:
             if not isinstance(flag, bool):
                 raise ValueError(f"{name}={flag!r} is not True or False")
         self.account = commit.open_account(frames, swap, overcommit, overcommit_ratio, overcommit_kbytes)
-        self.frames = Frames(frames, Pool(), poison=check)
+        self.cgroups = Groups(self)
+        self.frames = Frames(frames, Pool(), self._charge, poison=check)
+        self.swap = Swap(self.account.swap, self.frames, self._charge_swap)
         self.copy_on_write = copy_on_write
         self.page_tables = page_tables
         self.check = check
         self.rules = _replaced(rules)
         self.commit_policy = _callable("commit_policy", commit_policy) or commit.commit_policy
-        self.clock = 0.0
+        self.oom_policy: oom.OomPolicy = _callable("oom_policy", oom_policy) or oom.oom_policy
+        self.evict_policy = evict.parse_policy(evict_policy)
+        if self.evict_policy:
+            self.frames.keep_births()
+        self.swappiness = _swappiness(swappiness)
+        self.costs = _costs(costs)
+        self.shortage = Shortage(self, _min_free(min_free, frames))
+        self.reclaim = self.shortage.reclaim
+        self.clock_ns = 0
         self.log: list[Event] = []
         self.files: dict[str, Backing] = {}
-        self.init = Process(self, "init", None)
+        self.init = Process(self, "init", None, self.cgroups.root)
         self._living: dict[str, Process] = {}
         self._numbers: dict[str, int] = {}  # the number last used in made-up names, by what stands before it
         self._callbacks: list[Callable[[Machine], object]] = []
-        self._faults = {"pgfault": 0, "pgmajfault": 0, "pgreuse": 0}
+        self._counters = dict.fromkeys(_COUNTERS, 0)
 
     def __repr__(self) -> str:
         free, total = format_pages(self.frames.free), format_pages(self.frames.total)
@@ -88,9 +110,13 @@ class Machine:
 
     # Processes --------------------------------------------------------------------------------------------------
 
-    def spawn(self, name: str | None = None) -> Process:
-        """A new process that holds nothing, a child of init."""
-        process = self.add_process(self.new_name(name, "process "), self.init)
+    def spawn(
+        self, name: str | None = None, cgroup: Group | str | None = None, oom_score_adj: int = 0
+    ) -> Process:
+        """A new process that holds nothing, a child of init, in `cgroup` (else in the root group)."""
+        group, adj = self.cgroups.find(cgroup), check_adj(oom_score_adj)
+        process = self.add_process(self.new_name(name, "process "), self.init, group)
+        process._oom_score_adj = adj
         self.record("spawn", process.name, "", (0, 0), 1)
         self.changed()
         return process
@@ -114,6 +140,25 @@ class Machine:
             raise KeyError(f"no process {name!r} is alive; alive are {', '.join(self._living) or 'none'}")
         return self._living[name]
 
+    # Groups -----------------------------------------------------------------------------------------------------
+
+    def cgroup(
+        self,
+        path: str,
+        *,
+        max: int | str | None = None,
+        high: int | str | None = None,
+        low: int | str | None = None,
+        min: int | str | None = None,
+        swap_max: int | str | None = None,
+        oom_group: bool = False,
+    ) -> Group:
+        """Make a group, as mkdir does: its parent must exist. `cgroups[path]` finds one that was made."""
+        limits = {"max": max, "high": high, "low": low, "min": min, "swap_max": swap_max}
+        group = self.cgroups.make(path, limits, oom_group)
+        self.changed()
+        return group
+
     # Files ------------------------------------------------------------------------------------------------------
 
     def file(self, name: str, cached: bool = True) -> str:
@@ -128,22 +173,36 @@ class Machine:
             raise ValueError(f"cached={cached!r} is not True or False")
         if name in self.files:
             raise ValueError(f"file {name!r} exists already: say how it is cached before it is first mapped")
-        self.files[name] = Backing(self.frames, name, cached)
+        self.files[name] = Backing(self.frames, self.swap, name, cached)
         return name
 
     def open_file(self, name: str) -> Backing:
         """The file of that name; a new one is cached."""
         if name not in self.files:
-            self.files[name] = Backing(self.frames, name)
+            self.files[name] = Backing(self.frames, self.swap, name)
         return self.files[name]
 
     # Time, and what is told ---------------------------------------------------------------------------------------
+
+    @property
+    def clock(self) -> float:
+        """Seconds since the machine started. Time passes through what calls cost (costs.py), and through `advance`."""
+        return self.clock_ns / 1e9
+
+    def pressure(self) -> dict[str, dict[str, float]]:
+        """Time that processes waited for memory, as in /proc/pressure/memory; see pressure.py."""
+        return self.cgroups.root.pressure()
+
+    @property
+    def oom_reports(self) -> list[oom.Report]:
+        """What the OOM killer did, oldest first; `print` one to read it as in the kernel's log."""
+        return list(self.shortage.killer.reports)
 
     def advance(self, seconds: float) -> None:
         """Let time pass: `seconds` more on the clock."""
         if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= 1e18:
             raise ValueError(f"advance({seconds!r}): give seconds, a number of 0 or more")
-        self.clock += seconds
+        self.clock_ns += round(seconds * 1e9)
         self.changed()
 
     def on_change(self, callback: Callable[[Machine], object]) -> Callable[[], None]:
@@ -159,7 +218,7 @@ class Machine:
 
     def vmstat(self) -> dict[str, int]:
         """{counter: number of events since the machine started}, as /proc/vmstat. pgfault counts major faults too."""
-        return dict(self._faults)
+        return procfs.vmstat(self)
 
     def state(self) -> dict[str, Any]:
         """All that can be told apart by using the machine, as a value: equal for machines that would act alike.
@@ -185,9 +244,10 @@ class Machine:
             raise ValueError(f"a process {name!r} is alive: names are unique among the living, take another")
         return name
 
-    def add_process(self, name: str, parent: Process) -> Process:
+    def add_process(self, name: str, parent: Process, group: Group) -> Process:
         """A living process of that name, checked before, that holds nothing."""
-        process = Process(self, name, parent)
+        process = Process(self, name, parent, group)
+        group.processes.append(process)
         parent.children.append(process)
         self._living[name] = process
         return process
@@ -209,15 +269,48 @@ class Machine:
         process.children = []
         if process.parent:
             process.parent.children.remove(process)
+        process.cgroup.processes.remove(process)
         process.alive, process.exit_reason = False, reason
         del self._living[process.name]
         self.record(kind, process.name, "", (0, 0), pages)
 
-    def count_faults(self, tally: Tally) -> None:
-        """Add the faults of one call to the machine's counters."""
-        self._faults["pgfault"] += tally.minor + tally.major
-        self._faults["pgmajfault"] += tally.major
-        self._faults["pgreuse"] += tally.reuse
+    def count_faults(self, process: Process, tally: Tally) -> None:
+        """Add the faults of one call to the machine's counters, and what they took to its clock."""
+        counters = self._counters
+        files = tally.major - tally.swap_in
+        counters["pgfault"] += tally.minor + tally.major
+        counters["pgmajfault"] += tally.major
+        counters["pgreuse"] += tally.reuse
+        if tally.major:
+            counters["pswpin"] += tally.swap_in
+            counters["workingset_refault_anon"] += tally.swap_in
+            counters["workingset_refault_file"] += tally.refault
+            counters["pgpgin"] += tally.major * 4
+        costs = self.costs
+        waited = tally.swap_in * costs.swap_in + tally.refault * costs.file_read  # a first read is no pressure
+        took = costs.of_faults(tally.minor, tally.swap_in, files, tally.zero_fill, tally.copy, tally.reuse)
+        self.spend(took - waited)
+        self.stall(process, waited)
+
+    def count_kill(self) -> None:
+        """One process more was killed by the OOM killer."""
+        self._counters["oom_kill"] += 1
+
+    def spend(self, ns: int) -> None:
+        """Let `ns` nanoseconds pass."""
+        self.clock_ns += ns
+
+    def stall(self, process: Process, ns: int) -> None:
+        """Let `process` wait for memory for `ns` nanoseconds: that is pressure in its group and those above."""
+        if ns <= 0:
+            return
+        start, self.clock_ns = self.clock_ns, self.clock_ns + ns
+        for group in process.cgroup.upward():
+            group.stalls.stall(start, self.clock_ns)
+
+    def counters(self) -> dict[str, int]:
+        """What was counted so far; procfs.vmstat adds what reclaim counts."""
+        return dict(self._counters)
 
     def record(self, kind: str, process: str, mapping: str, pages: tuple[int, int], count: int) -> None:
         """Add what a call did to the log."""
@@ -229,12 +322,54 @@ class Machine:
         return OutOfMemory(errno.ENOMEM, message)
 
     def changed(self) -> None:
-        """After each call: check, and tell."""
+        """After each call: let kswapd work, check, and tell."""
+        if self.frames.free < self.shortage.low:
+            self.shortage.balance()
         if self.check:
             checks.check(self)
         if self._callbacks:
             for callback in list(self._callbacks):
                 callback(self)
+
+
+    def _charge(self, word: int, pages: int) -> None:
+        self.cgroups.of(word).charge(word & KIND, pages)
+
+    def _charge_swap(self, word: int, pages: int) -> None:
+        self.cgroups.of(word).charge_swap(pages)
+
+
+_COUNTERS = (
+    "pgfault",
+    "pgmajfault",
+    "pgreuse",
+    "pgpgin",
+    "pswpin",
+    "workingset_refault_anon",
+    "workingset_refault_file",
+    "oom_kill",
+)
+
+
+def _min_free(size: int | str, frames: int) -> int:
+    pages = pages_in(size, "min_free")
+    if pages > frames // 2:
+        raise ValueError(f"min_free {size!r} is more than half of RAM: keep less back")
+    return pages
+
+
+def _swappiness(number: object) -> int:
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 200:
+        raise ValueError(f"swappiness={number!r}: give a whole number from 0 to 200 (60 is usual)")
+    return number
+
+
+def _costs(costs: object) -> Costs:
+    if costs is None:
+        return Costs()
+    if not isinstance(costs, Costs):
+        raise ValueError(f"costs={costs!r} is not a Costs: use cowlab.Costs(...), or what calibrate gives")
+    return costs
 
 
 def _replaced(rules: dict[str, Callable[..., None] | None]) -> Rules:

@@ -5,20 +5,20 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from errno import EFAULT
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..units import PAGE_SIZE
 from . import access, calls, frames
-from .address_space import Area, Areas
-from .backing import FIRST_VALUE, Backing
-from .chunks import Words, some
+from .address_space import Area, Areas, NoFreeFrame
+from .backing import Backing
+from .chunks import Words, every, some
 from .errors import SegmentationFault
 from .frames import Frames
 from .page import Faults
-from .page_table import FRAME_SHIFT, PageTable, Tables, has_frame
+from .page_table import FRAME_SHIFT, PageTable, Tables, has_frame, is_swapped
 from .runs import Range
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class Mapping:
         self.table: PageTable = table
         self.anon = 0  # pages that map an anonymous frame
         self.other = 0  # pages that map a frame of a file or a shared object
+        self.swap = process.machine.swap
+        self.swapped = 0  # pages of its own that are swapped out
 
     def __repr__(self) -> str:
         return f"<Mapping {self.name!r} of {self.process.name!r}: {self.kind}, {self.size // 1024} KiB>"
@@ -241,6 +243,20 @@ class Mapping:
         else:
             self.other += n
 
+    def need_swap_in(self, slot: int, reads: int, copies: int) -> None:
+        """Raise NoFreeFrame unless frames can be had: `reads` for the group that `slot` is charged to, `copies` for
+        the process's own."""
+        owner = self.process.machine.cgroups.of(self.swap.slots.word(slot))
+        if owner is self.space.group:
+            self.space.need_frames(reads + copies)
+            return
+        self.space.need_frames(copies)
+        room, root = owner.room(), self.process.machine.cgroups.root
+        if self.frames.free - self.frames.reserve < reads + copies:
+            raise NoFreeFrame(reads + copies, root)
+        if room is not None and room < reads:
+            raise NoFreeFrame(reads, owner)
+
     def count_words(self, words: Words, weight: int, owner: Mapping) -> None:
         """As `count_mapped`, for the frames with these words, each `weight` pages, which `owner` maps or mapped."""
         if not owner.other:  # all of them are anonymous: no need to look
@@ -267,19 +283,14 @@ class Mapping:
     def _values_at(self, numbers: Words) -> NDArray[np.uint64]:
         entries = self.table.get(numbers)
         mapped = has_frame(entries)
+        swapped = is_swapped(entries)
         words = np.zeros(len(numbers), np.int64)
         words[mapped] = self.frames.values.get(entries[mapped] >> FRAME_SHIFT)
-        if self.backing is not None and not mapped.all():
-            rest = np.flatnonzero(~mapped)
-            words[rest] = self._unmapped_values(self.backing, numbers[rest])
+        words[swapped] = self.swap.slots.values.get(entries[swapped] >> FRAME_SHIFT)
+        if self.backing is not None and not every(mapped | swapped):
+            rest = ~(mapped | swapped)
+            words[rest] = self.backing.values_of(numbers[rest])
         return words.view(np.uint64)
-
-    def _unmapped_values(self, backing: Backing, numbers: Words) -> Words:
-        """What the backing has where no entry maps it."""
-        found = backing.table.get(numbers)
-        on_disk = FIRST_VALUE + numbers if backing.name is not None else np.zeros_like(numbers)
-        in_memory = self.frames.values.get(np.where(found != 0, found >> FRAME_SHIFT, 0))
-        return cast(Words, np.where(found != 0, in_memory, on_disk))
 
 
 def check_kind(kind: object) -> None:

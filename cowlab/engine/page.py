@@ -13,7 +13,7 @@ from . import frames as fr
 from .address_space import Area
 from .backing import Backing
 from .chunks import SHIFT
-from .page_table import DIRTY, FRAME_SHIFT, PRESENT, WRITABLE, ZERO, entry_for
+from .page_table import ALONE, DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, entry_for
 
 if TYPE_CHECKING:
     from .mapping import Mapping
@@ -46,6 +46,9 @@ class Tally:
     copy: int = 0
     reuse: int = 0
     file_map: int = 0
+    swap_in: int = 0
+    refault: int = 0  # of files; a page that is swapped in was in memory before by nature
+    touched: int = 0  # pages that the call is done with
 
     def effects(self) -> tuple[tuple[str, int], ...]:
         """Kinds of event, and how many pages each befell."""
@@ -55,6 +58,7 @@ class Tally:
             ("copy", self.copy),
             ("reuse", self.reuse),
             ("file_map", self.file_map),
+            ("swap_in", self.swap_in),
         )
 
     def faults(self) -> Faults:
@@ -118,6 +122,16 @@ class Page:
         return self.anonymous and bool(self.frames.word(self.frame) & fr.EXCLUSIVE)
 
     @property
+    def swapped(self) -> bool:
+        """Does the entry name a swap slot?"""
+        return bool(self.entry & SWAPPED)
+
+    @property
+    def slot_held(self) -> bool:
+        """Was the frame swapped in, and do others still name its slot?"""
+        return bool(self.frames.word(self.frame) & fr.CACHED)
+
+    @property
     def shared(self) -> bool:
         """Is the mapping shared (MAP_SHARED)?"""
         return not self.mapping.private
@@ -165,13 +179,14 @@ class Page:
         """A free frame, filled with zeros."""
         self.mapping.space.need_frames(1)
         self.tally.zero_fill += 1
-        return self.frames.allocate(fr.DIRTY | fr.EXCLUSIVE | fr.ANON, 0)
+        return self.frames.allocate(self._owner | fr.DIRTY | fr.EXCLUSIVE | fr.ANON, 0)
 
     def copy_of(self, frame: int) -> int:
         """A free frame with the content of `frame`."""
         self.mapping.space.need_frames(1)
         self.tally.copy += 1
-        return self.frames.allocate(fr.DIRTY | fr.EXCLUSIVE | fr.ANON, self.frames.values.at(frame))
+        value = self.frames.values.at(frame)
+        return self.frames.allocate(self._owner | fr.DIRTY | fr.EXCLUSIVE | fr.ANON, value)
 
     def backing_frame(self) -> int:
         """The frame of the file or object that holds this page, brought into memory if need be. Counts the fault."""
@@ -181,12 +196,47 @@ class Page:
             self.tally.minor += 1
             return frame
         self.mapping.space.need_frames(1)
-        if self.shared_memory:
+        if self.backing.table.at(self.number) & SWAPPED:
+            self.tally.major += 1
+            self.tally.swap_in += 1
+        elif self.shared_memory:
             self.tally.minor += 1
             self.tally.zero_fill += 1
         else:
             self.tally.major += 1  # it waits for the disk
-        return self.backing.create(self.number)
+            self.tally.refault += self.backing.refaults(self.number)
+        return self.backing.create(self.number, self._owner)
+
+    def swapped_frame(self, write: bool) -> int:
+        """The frame that holds this swapped page, read from its slot unless the swap cache has it. Counts the fault.
+
+        For a write that will have to copy, a frame for the copy must be free as well.
+        """
+        swap, slot = self.mapping.swap, self.entry >> FRAME_SHIFT
+        frame = swap.cached_frame(slot)
+        last = swap.slots.mapcount(slot) == 1 and (frame is None or not self.frames.mapcount(frame))
+        alone = bool(self.entry & ALONE) or last
+        self.mapping.need_swap_in(slot, int(frame is None), int(write and not alone))
+        if frame is not None:
+            self.tally.minor += 1
+            return frame
+        self.tally.major += 1
+        self.tally.swap_in += 1
+        return swap.read(slot)
+
+    def map_swapped(self, frame: int) -> None:
+        """Let the entry map `frame` instead of its slot; writable if nobody else can see the frame or its slot."""
+        slot, alone = self.entry >> FRAME_SHIFT, bool(self.entry & ALONE)
+        self.frames.map(frame)
+        self.mapping.swap.drop(slot)
+        word = self.frames.word(frame)
+        alone = alone or (not word & fr.CACHED and word < 2 * fr.MAPPER)
+        if alone:
+            self.frames.words.put(frame, word | fr.EXCLUSIVE)
+        self.mapping.swapped -= 1
+        self.mapping.anon += 1
+        writable = alone and not self.protected
+        self._set(entry_for(frame, writable, writable))
 
     def map(self, frame: int, writable: bool, dirty: bool) -> None:
         """Let the entry map `frame`."""
@@ -198,7 +248,10 @@ class Page:
     def adopt(self, entry: int) -> None:
         """Let this page's entry be `entry`, copied from another process: its frame has one mapper more."""
         self._set(entry)
-        if not self.zero:
+        if self.swapped:
+            self.mapping.swapped += 1
+            self.mapping.swap.slots.map(entry >> FRAME_SHIFT)
+        elif not self.zero:
             self.mapping.count_mapped(self.frames.map(self.frame), 1)
 
     def map_zero(self) -> None:
@@ -213,8 +266,11 @@ class Page:
         self.drop(old)
 
     def drop(self, entry: int) -> None:
-        """The frame that `entry` mapped loses a mapper; a dirty entry leaves a dirty frame."""
-        if entry & PRESENT and not entry & ZERO:
+        """The frame or slot that `entry` named loses it; a dirty entry leaves a dirty frame."""
+        if entry & SWAPPED:
+            self.mapping.swapped -= 1
+            self.mapping.swap.drop(entry >> FRAME_SHIFT)
+        elif entry & PRESENT and not entry & ZERO:
             word = self.frames.unmap(entry >> FRAME_SHIFT, fr.DIRTY if entry & DIRTY else 0)
             self.mapping.count_mapped(word, -1)
 
@@ -238,8 +294,10 @@ class Page:
         self.frames.words.put(self.frame, self.frames.word(self.frame) | fr.DIRTY)
 
     def clear_exclusive(self) -> None:
-        """The frame belongs to this process alone no longer."""
-        if not self.zero:
+        """The frame, or what the slot holds, belongs to this process alone no longer."""
+        if self.swapped:
+            self._set(self.entry & ~ALONE)
+        elif not self.zero:
             self.frames.words.put(self.frame, self.frames.word(self.frame) & ~fr.EXCLUSIVE)
 
     def neighbours(self) -> list[tuple[Page, int]]:
@@ -252,6 +310,11 @@ class Page:
         """The pages around this one that a read fault considers, half open."""
         first = max(self.number // WINDOW * WINDOW, self.area.start)
         return first, min(first + WINDOW, ((self.number >> SHIFT) + 1) << SHIFT, self.area.stop)
+
+    @property
+    def _owner(self) -> int:
+        """The bits of a frame's word that charge it to the process's group."""
+        return self.mapping.space.group.owner
 
     def _set(self, entry: int) -> None:
         self.entry = entry

@@ -4,7 +4,10 @@ An entry is one word, as in hardware:
 
     frame << 8 | ZERO | DIRTY | WRITABLE | PRESENT        (0: the page is not mapped)
 
-A ZERO entry maps the shared zero page, which has no frame number here.
+A ZERO entry maps the shared zero page, which has no frame number here. An entry whose page is swapped out names its
+slot instead:
+
+    slot << 8 | ALONE | SWAPPED                       (ALONE: the frame was exclusive, and is so again)
 
 Table pages (x86-64, 4 KiB each): a leaf for each 2 MiB with a touched page, a middle table (PMD) for each GiB with a
 leaf, an upper one (PUD) for each 512 GiB; the root is not counted. Mappings begin on GiB boundaries, so leaves and
@@ -23,7 +26,7 @@ from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, every
 
 Mask = NDArray[np.bool_]
 
-PRESENT, WRITABLE, DIRTY, ZERO = 1, 2, 4, 8
+PRESENT, WRITABLE, DIRTY, ZERO, SWAPPED, ALONE = 1, 2, 4, 8, 16, 32
 FRAME_SHIFT = 8
 NEXT_FRAME = 1 << FRAME_SHIFT
 """What is added to an entry to name the frame that follows."""
@@ -39,6 +42,11 @@ def entry_for(frame: int, writable: bool, dirty: bool) -> int:
 def has_frame(entries: Words) -> Mask:
     """Which entries map a frame: present, and not the zero page."""
     return cast(Mask, (entries & (PRESENT | ZERO)) == PRESENT)
+
+
+def is_swapped(entries: Words) -> Mask:
+    """Which entries name a swap slot."""
+    return cast(Mask, (entries & SWAPPED) != 0)
 
 
 @dataclass(frozen=True)

@@ -6,17 +6,18 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..units import PAGE_SIZE, format_pages, pages_in
-from . import access, calls, procfs, ranges
+from . import access, calls, forking, oom, procfs
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
 from .backing import Backing
 from .commit import MODES, Request, explain
-from .errors import NoSuchProcess
+from .errors import Deadlock, NoSuchProcess
 from .mapping import Mapping, check_kind, check_prot
 from .page import Page, Tally
-from .page_table import GIB_SHIFT, WRITABLE, PageTable, Tables
+from .page_table import ALONE, GIB_SHIFT, WRITABLE, PageTable, Tables
 from .runs import Range
 
 if TYPE_CHECKING:
+    from .cgroup import Group
     from .machine import Machine
 
 ADDRESS_SPACE = 1 << 35
@@ -29,14 +30,15 @@ class Process:
     Once it is dead it still answers name, alive, parent, exit_reason and its counters; its memory is 0.
     """
 
-    def __init__(self, machine: Machine, name: str, parent: Process | None) -> None:
+    def __init__(self, machine: Machine, name: str, parent: Process | None, cgroup: Group) -> None:
         self.machine = machine
         self.name = name
         self.parent = parent
+        self._oom_score_adj = parent._oom_score_adj if parent else 0
         self.children: list[Process] = []  # the living
         self.alive = True
-        self.exit_reason: str | None = None  # "exited" or "killed"
-        self.space = AddressSpace(machine.frames, machine.page_tables)
+        self.exit_reason: str | None = None  # "exited", "killed" or "oom-killed"
+        self.space = AddressSpace(machine.frames, machine.page_tables, cgroup)
         self.minor_faults = self.major_faults = self.copies = self.reuses = 0
 
     def __repr__(self) -> str:
@@ -60,10 +62,34 @@ class Process:
         """The mappings by name, in the order in which they were made."""
         return self.space.mappings
 
+    @property
+    def cgroup(self) -> Group:
+        """The group whose limits hold for it, and that its pages are charged to; `Group.attach` moves it."""
+        return self.space.group
+
+    @property
+    def oom_score_adj(self) -> int:
+        """What the OOM killer adds to its badness, in thousandths of memory; -1000: it is never chosen."""
+        return self._oom_score_adj
+
+    @oom_score_adj.setter
+    def oom_score_adj(self, adj: int) -> None:
+        self.require_alive()
+        self._oom_score_adj = check_adj(adj)
+        self.machine.changed()
+
+    @property
+    def oom_score(self) -> int:
+        """/proc/PID/oom_score: its badness against RAM and swap, from 0 to 2000."""
+        machine = self.machine
+        return oom.oom_score(oom.task_of(self, machine.frames.total + machine.account.swap)) if self.alive else 0
+
     def require_alive(self) -> None:
         """Raise NoSuchProcess if the process is dead."""
         if not self.alive:
-            end = "was killed" if self.exit_reason == "killed" else "has exited"
+            end = {"killed": "was killed", "oom-killed": "was killed by the OOM killer"}.get(
+                str(self.exit_reason), "has exited"
+            )
             raise NoSuchProcess(errno.ESRCH, f"process {self.name!r} {end}; use one that is in machine.processes")
 
     # System calls -----------------------------------------------------------------------------------------------
@@ -100,7 +126,7 @@ class Process:
         self.promise([asked] if asked else [], f"mmap of {name!r}", name)
         try:
             backing = self._backing(kind, file, pages)
-        except NoFreeFrame:
+        except NoFreeFrame:  # and nothing could be reclaimed
             self.machine.account.committed -= asked
             message = self._no_room(f"map {format_pages(pages)} of file {file!r}")
             raise self.machine.refuse(self.name, name, pages, message) from None
@@ -115,25 +141,36 @@ class Process:
         return mapping
 
     @calls.system_call
-    def fork(self, name: str | None = None) -> Process:
+    def fork(self, name: str | None = None, cgroup: Group | str | None = None) -> Process:
         """A child with the same memory: page tables are copied, pages are shared until one side writes (copy on write).
+
+        It is in the same group, or in `cgroup`; its page tables are charged to the group of this process.
 
         Raises OutOfMemory, and has changed nothing, if a promise is refused or the page tables do not fit. On a
         machine without copy on write the private pages are copied at once, or do not fit.
         """
         self._not_init("fork")
         name = self.machine.new_name(name, f"{self.name}.")
+        group = self.cgroup if cgroup is None else self.machine.cgroups.find(cgroup)
         areas = [area for mapping in self.mappings.values() for area in mapping.areas if area.promised]
         tables = {mapping.name: mapping.tables_to_copy() for mapping in self.mappings.values()}
-        need = self._fork_needs(tables)
-        if self.machine.frames.free < need:
-            raise self.machine.refuse(self.name, "", need, self._no_room(f"fork, which takes {format_pages(need)}"))
+        self._have_room(self._fork_needs(tables))
         self.promise([len(area) for area in areas], f"fork of {self.name!r}", "")
-        child = self.machine.add_process(name, self)
+        child = self.machine.add_process(name, self, group)
         shared = sum(copy_mapping(mapping, tables[mapping.name], child) for mapping in self.mappings.values())
         child.space.next_gib = self.space.next_gib
+        self.machine.reclaim.forget()  # frames have new mappers
+        self.machine.spend(self.machine.costs.of_fork(child.space.tables))
         self.machine.record("fork", self.name, "", (0, 0), shared)
         return child
+
+    @calls.system_call
+    def load(self, size: int | str, relocated: int | str = 0) -> None:
+        """Start a program: the time that it takes to read `size` bytes of it, and to relocate the pages that hold
+        `relocated` bytes. Memory is mapped and touched by calls of their own."""
+        self._not_init("start programs")
+        pages, moved = pages_in(size), pages_in(relocated, "relocated")
+        self.machine.spend(self.machine.costs.of_start(pages, moved))
 
     @calls.system_call
     def exit(self) -> None:
@@ -165,8 +202,8 @@ class Process:
 
     @property
     def swap(self) -> int:
-        """Bytes swapped out."""
-        return 0
+        """Bytes of private memory that are swapped out (VmSwap)."""
+        return sum(mapping.swapped for mapping in self.mappings.values()) * PAGE_SIZE
 
     @property
     def page_tables(self) -> int:
@@ -240,17 +277,35 @@ class Process:
 
     def _backing(self, kind: str, file: str | None, pages: int) -> Backing | None:
         if kind == "shared":
-            backing = Backing(self.machine.frames)
+            backing = Backing(self.machine.frames, self.machine.swap)
             backing.promised = pages
         elif file is not None:
             known = self.machine.files.get(file)
             if known is None or known.cached:
-                self.space.need_frames(max(0, pages - (known.pages if known else 0)))
+                self._need_frames_for(max(0, pages - (known.pages if known else 0)))
             backing = self.machine.open_file(file)
         else:
             return None
-        backing.lengthen(pages)
+        backing.lengthen(pages, self.space.group.owner)
         return backing
+
+    def _need_frames_for(self, pages: int) -> None:
+        """Raise NoFreeFrame unless so many frames can be had, if need be by reclaim."""
+        try:
+            self.space.need_frames(pages)
+        except NoFreeFrame as lack:
+            if not self.machine.shortage.try_room(self, lack):
+                raise
+
+    def _have_room(self, frames: int) -> None:
+        """Have room for what fork takes. An eager fork that does not fit is refused; for page tables room is made."""
+        what = f"fork, which takes {format_pages(frames)}"
+        try:
+            self.space.need_frames(0 if not frames else frames)
+        except NoFreeFrame as lack:
+            if not self.machine.copy_on_write:
+                raise self.machine.refuse(self.name, "", frames, self._no_room(what)) from None
+            self.machine.shortage.make_room_for_tables(self, lack, self._no_room(what))
 
     def _populate(self, mapping: Mapping) -> None:
         """MAP_POPULATE: touch every page. That RAM ends meanwhile is no error (mm/gup.c, __mm_populate)."""
@@ -260,7 +315,7 @@ class Process:
         try:
             if area.readable:
                 access.touch(mapping, area, Range(0, mapping.pages), write, None, tally)
-        except NoFreeFrame:
+        except Deadlock:
             self.machine.record("refuse", self.name, mapping.name, (0, mapping.pages), mapping.pages)
         finally:
             calls.count(mapping, tally, (0, mapping.pages))
@@ -270,7 +325,7 @@ class Process:
         uppers = set[int]().union(*(each.uppers for each in tables.values()))
         need = self.space.table_frames(sum(each.count for each in tables.values()) + len(uppers))
         if not self.machine.copy_on_write:
-            need += sum(ranges.eager_pages(mapping) for mapping in self.mappings.values())
+            need += sum(forking.eager_pages(mapping) for mapping in self.mappings.values())
         return need
 
     def _no_room(self, what: str) -> str:
@@ -291,7 +346,7 @@ def copy_mapping(mapping: Mapping, tables: Tables, child: Process) -> int:
     copy_on_write, by_page = child.machine.copy_on_write, mapping.page_by_page and child.machine.copy_on_write
     if copied and not by_page:
         if copy_on_write:
-            mapping.table.clear_bits(WRITABLE)
+            mapping.table.clear_bits(WRITABLE | ALONE if mapping.swapped else WRITABLE)
         table = mapping.copy_entries(tables, child)
     else:
         table = PageTable(mapping.frames.pool, mapping.pages, mapping.table.gib, child.space.uppers)
@@ -299,13 +354,13 @@ def copy_mapping(mapping: Mapping, tables: Tables, child: Process) -> int:
     copy = Mapping(child, mapping.name, mapping.kind, mapping.pages, areas, table)
     child.space.adopt(copy, mapping.backing)
     if copied:
-        child.space.take_tables(table, tables)
+        child.space.take_tables(table, tables, mapping.space.group)
         if by_page:
             _fork_by_page(mapping, copy, copied)
         elif copy_on_write:
-            ranges.fork(mapping, copy, copied)
+            forking.fork(mapping, copy, copied)
         else:
-            ranges.fork_eagerly(copy, copied)
+            forking.fork_eagerly(copy, copied)
     return copy.anon + copy.other
 
 
@@ -313,5 +368,12 @@ def _fork_by_page(mapping: Mapping, copy: Mapping, copied: list[Area]) -> None:
     for area in copied:
         for number in range(area.start, area.stop):
             page = Page(mapping, area, number, Tally())
-            if page.present:
+            if page.present or page.swapped:
                 mapping.rules.on_fork(page, Page(copy, area, number, Tally()))
+
+
+def check_adj(adj: object) -> int:
+    """`adj` as an oom_score_adj. Raises ValueError if it is none."""
+    if isinstance(adj, bool) or not isinstance(adj, int) or not -1000 <= adj <= 1000:
+        raise ValueError(f"oom_score_adj={adj!r}: give a whole number from -1000 (never chosen) to 1000")
+    return adj

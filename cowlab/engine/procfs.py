@@ -11,8 +11,9 @@ import numpy as np
 
 from ..units import PAGE_SIZE
 from . import frames as fr
-from .page_table import DIRTY, has_frame
-from .runs import Range
+from .chunks import Words, expand
+from .page_table import DIRTY, has_frame, is_swapped
+from .runs import Range, Run
 
 if TYPE_CHECKING:
     from .address_space import Area
@@ -33,22 +34,33 @@ FIELDS = (
     "Private_Dirty",
     "Anonymous",
 )
+SWAP_FIELDS = ("Swap", "SwapPss")
+"""On a machine with swap; a page that is swapped out counts in these alone."""
 
 
 def area_smaps(mapping: Mapping, area: Area) -> dict[str, int]:
     """One area: pages by field, and Pss in bytes << 12, not rounded."""
-    counts = dict.fromkeys(FIELDS, 0)
+    counts = dict.fromkeys(FIELDS + (SWAP_FIELDS if mapping.swap.total else ()), 0)
     counts["Size"] = len(area)
-    if not mapping.anon + mapping.other:
+    if not mapping.anon + mapping.other + mapping.swapped:
         return counts
     for run in Range(area.start, area.stop).runs(mapping):
         entries = run.words_of(run.table)
+        if mapping.swapped:
+            _add_swap(counts, run, entries[is_swapped(entries)])
         mapped = has_frame(entries)
         if mapped.any():
             entries = entries if mapped.all() else entries[mapped]
             words = run.frame_words(run.frames_in(entries))
             _add(counts, entries & DIRTY != 0, words, run.weight)
     return counts
+
+
+def _add_swap(counts: dict[str, int], run: Run, entries: Words) -> None:
+    table, slots = run.mapping.swap.slots.words, run.frames_in(entries)
+    named = (table.first[slots] if run.whole else table.get(expand(slots))) >> fr.COUNT_SHIFT
+    counts["Swap"] += len(entries) * run.weight
+    counts["SwapPss"] += int(((PAGE_SIZE << PSS_SHIFT) // named).sum()) * run.weight
 
 
 def _add(counts: dict[str, int], dirty_entry: np.ndarray, words: np.ndarray, weight: int) -> None:
@@ -68,10 +80,10 @@ def _add(counts: dict[str, int], dirty_entry: np.ndarray, words: np.ndarray, wei
 
 def smaps(mapping: Mapping) -> dict[str, int]:
     """One mapping's fields in KiB, summed over its areas; each area's Pss is rounded down first."""
-    total = dict.fromkeys(FIELDS, 0)
+    total = dict.fromkeys(FIELDS + (SWAP_FIELDS if mapping.swap.total else ()), 0)
     for area in mapping.areas:
         for field, amount in area_smaps(mapping, area).items():
-            total[field] += amount >> (PSS_SHIFT + 10) if field == "Pss" else amount * PAGE_KIB
+            total[field] += amount >> (PSS_SHIFT + 10) if field.endswith("Pss") else amount * PAGE_KIB
     return total
 
 
@@ -102,6 +114,7 @@ def status(process: Process) -> dict[str, int]:
         "RssAnon": anon,
         "RssFile": files,
         "RssShmem": shmem,
+        "VmSwap": process.swap // PAGE_SIZE,
         "VmPTE": process.page_tables // PAGE_SIZE,
     }
     return {field: n * PAGE_KIB for field, n in pages.items()}
@@ -114,9 +127,10 @@ def meminfo(machine: Machine) -> dict[str, int]:
     pages = {
         "MemTotal": frames.total,
         "MemFree": frames.free,
+        "MemAvailable": available(machine),
         "Cached": frames.cached[fr.FILE] + frames.cached[fr.SHMEM],
         "SwapTotal": account.swap,
-        "SwapFree": account.swap,
+        "SwapFree": machine.swap.free,
         "AnonPages": frames.anon,
         "Shmem": frames.cached[fr.SHMEM],
         "PageTables": tables,
@@ -124,3 +138,20 @@ def meminfo(machine: Machine) -> dict[str, int]:
         "Committed_AS": account.committed,
     }
     return {field: n * PAGE_KIB for field, n in pages.items()}
+
+
+def available(machine: Machine) -> int:
+    """Pages that new work could have without swapping (mm/show_mem.c, si_mem_available): free, and files in the cache,
+    less what the low watermark keeps."""
+    frames, low = machine.frames, machine.shortage.low
+    files = frames.cached[fr.FILE]
+    return max(0, frames.free - low + files - min(files // 2, low))
+
+
+def vmstat(machine: Machine) -> dict[str, int]:
+    """/proc/vmstat: counts since the machine started; pgpgin and pgpgout are in KiB."""
+    eviction, counts = machine.reclaim.eviction, machine.counters()
+    counts["pswpout"] = eviction.written
+    counts["pgpgout"] = (eviction.written + eviction.written_back) * PAGE_KIB
+    counts["pgsteal"] = eviction.stolen
+    return counts

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import frames as fr
-from .chunks import CHUNK, SHIFT, Where, Words, distinct, every, some
+from . import swapping
+from .chunks import CHUNK, SHIFT, Where, Words, distinct, every, expand, some
 from .page import WINDOW, Tally
-from .page_table import DIRTY, NEXT_FRAME, PRESENT, WRITABLE, ZERO, has_frame
+from .page_table import DIRTY, NEXT_FRAME, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame, is_swapped
 from .runs import Mask, Range, Run, Scatter, Selection
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def plan(run: Run, write: bool) -> Plan:
     if not run.mapping.private:
         backing = run.mapping.backing
         assert backing
-        return Plan(run, entries, run.words_of(backing.table) == 0, nothing, nothing)
+        return Plan(run, entries, run.words_of(backing.table) & PRESENT == 0, nothing, nothing)
     if not write:
         return Plan(run, entries, nothing, nothing, nothing)
     return Plan(run, entries, *_plan_private_write(run, entries))
@@ -77,9 +78,12 @@ def _plan_private_write(run: Run, entries: Words) -> tuple[Mask, Mask, Mask]:
 
 
 def _decide(run: Run, flags: Words, words: Words) -> tuple[Mask, Mask, Mask]:
-    """The rule of write_protected and write_missing, from flags of entries and words of the frames they map."""
-    readonly, mapped = flags & WRITABLE == 0, has_frame(flags)
-    once = mapped & (words & fr.KIND == fr.ANON) & (words < 2 * fr.MAPPER)
+    """The rule of write_protected and write_missing, from flags of entries and words of the frames they map.
+
+    Swapped pages are none of them: swapping.py brings those in.
+    """
+    readonly, mapped = flags & (WRITABLE | SWAPPED) == 0, has_frame(flags)
+    once = mapped & (words & (fr.KIND | fr.CACHED) == fr.ANON) & (words < 2 * fr.MAPPER)
     from_file = run.mapping.backing is not None
     fill = readonly & (flags & ZERO != 0) if from_file else readonly & ~mapped
     return fill, readonly & ~once & ~fill, readonly & once
@@ -90,11 +94,18 @@ def need(mapping: Mapping, selection: Selection, write: bool) -> int:
     data = 0
     if write or not mapping.private:
         data = sum(plan(run, write).need for run in selection.runs(mapping))
+    if mapping.swapped:
+        data += swapping.need(mapping, selection, write)
     return data + mapping.space.table_frames(mapping.table.missing_tables(selection.chunks))
 
 
 def write(mapping: Mapping, selection: Selection, value: int | None, tally: Tally) -> None:
     """`on_write` for all pages of `selection`, which frames suffice for."""
+    for swapped in swapping.swapped_runs(mapping, selection):
+        part = swapping.swap_in(swapped, True, tally)
+        minor = tally.minor
+        _write_private(plan(part, write=True).in_pages(), value, tally)
+        tally.minor = minor  # in the same fault
     plans = [plan(run, write=True).in_pages() for run in selection.runs(mapping)]
     mapping.space.count_tables(mapping.table.add_tables(selection.chunks))
     for each in plans:
@@ -107,17 +118,17 @@ def _write_private(each: Plan, value: int | None, tally: Tally) -> None:
         _store(run, each.entries, value)
     if some(each.fill):
         part = run.pick(each.fill)
-        part.map(part.new_frames(fr.NEW_ANON, value or 0), PRESENT | WRITABLE | DIRTY)
+        part.map(part.new_anon(value or 0), PRESENT | WRITABLE | DIRTY)
         tally.zero_fill += (n := len(part) * run.weight)
         tally.minor += n
         mapping.anon += n
     if some(each.copy):
-        _copy(run.pick(each.copy), _chosen(each.entries, each.copy), value, tally)
+        _copy(run.pick(each.copy), chosen(each.entries, each.copy), value, tally)
     if some(each.reuse):
-        _reuse(run.pick(each.reuse), _chosen(each.entries, each.reuse), value, tally)
+        _reuse(run.pick(each.reuse), chosen(each.entries, each.reuse), value, tally)
 
 
-def _chosen(words: Words, mask: Mask) -> Words:
+def chosen(words: Words, mask: Mask) -> Words:
     """`words[mask]`, without a copy where the mask is all true."""
     return words if every(mask) else words[mask]
 
@@ -138,7 +149,7 @@ def _copy(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
         assert mapping.backing
         words = np.where(present, entries, part.words_of(mapping.backing.table))
     old = part.frames_in(words)
-    new = part.new_frames(fr.NEW_ANON, value)
+    new = part.new_anon(value)
     if value is None:
         part.copy_values(new, old)
     if some(present):
@@ -190,10 +201,10 @@ def _map_backing(part: Run, bits: int, flags: int, tally: Tally) -> Where:
     """Let entries that map nothing map their backing's frames, created where missing; the frames."""
     backing = part.mapping.backing
     assert backing
-    missing = part.words_of(backing.table) == 0
+    missing = part.words_of(backing.table) & PRESENT == 0
     if some(missing):
         numbers = part.numbers()[missing]
-        (backing.create_chunks if part.whole else backing.create_pages)(numbers)
+        (backing.create_chunks if part.whole else backing.create_pages)(numbers, part.mapping.space.group.owner)
         tally.zero_fill += len(numbers) * part.weight
     frames = part.frames_in(part.words_of(backing.table))
     part.set_frame_words(frames, (part.frame_words(frames) | flags) + fr.MAPPER)
@@ -204,8 +215,10 @@ def _map_backing(part: Run, bits: int, flags: int, tally: Tally) -> Where:
     return frames
 
 
-def read(mapping: Mapping, selection: Selection, tally: Tally) -> None:
-    """`on_read` for all pages of `selection`, which frames suffice for."""
+def read(mapping: Mapping, area: Area, selection: Selection, tally: Tally) -> None:
+    """`on_read` for all pages of `selection`, all in `area`, which frames suffice for."""
+    for swapped in swapping.swapped_runs(mapping, selection):
+        swapping.swap_in(swapped, area.writable, tally)
     mapping.space.count_tables(mapping.table.add_tables(selection.chunks))
     for run in selection.runs(mapping):
         missing = run.words_of(run.table) & PRESENT == 0
@@ -232,7 +245,7 @@ def _read_bits(mapping: Mapping, page: int) -> int:
 def _read_chunks(part: Run, tally: Tally) -> None:
     """read_backing for whole chunks: one fault a window where the pages are in memory, one a page where not."""
     assert part.mapping.backing
-    created = int(np.count_nonzero(part.words_of(part.mapping.backing.table) == 0))
+    created = int(np.count_nonzero(part.words_of(part.mapping.backing.table) & PRESENT == 0))
     tally.minor += created * CHUNK + (len(part) - created) * (CHUNK // WINDOW)
     if part.whole and created and not part.frames.can_allocate_chunks(created):
         part = part.as_pages()
@@ -249,12 +262,12 @@ def _read_windows(part: Run, selection: Selection, tally: Tally) -> None:
     mapping = part.mapping
     assert mapping.backing and not isinstance(part.at, slice)
     windows, grid, touched = _windows(mapping, part.at)
-    in_memory = mapping.backing.table.get(grid) != 0
+    in_memory = mapping.backing.table.get(grid) & PRESENT != 0
     mapped = mapping.table.get(grid) & PRESENT != 0
     created = touched & ~in_memory
     tally.minor += int(np.count_nonzero(created))
     first = _first_touched(windows, part.at, selection)
-    tally.minor += int(np.count_nonzero(mapping.backing.table.get(first)))
+    tally.minor += int(np.count_nonzero(mapping.backing.table.get(first) & PRESENT))
     pages = grid[created | (in_memory & ~mapped)]
     _map_backing(Run(mapping, pages, False), _read_bits(mapping, int(pages[0])), 0, tally)
 
@@ -280,58 +293,7 @@ def _first_touched(windows: Words, touched: Words, selection: Selection) -> Word
     return order[at]
 
 
-# Fork, unmap, protect -------------------------------------------------------------------------------------------
-
-
-def fork(mapping: Mapping, child: Mapping, copied: list[Area]) -> None:
-    """`on_fork` for each present page of the areas `copied`; `child` has the entries already."""
-    for area in copied:
-        for run in Range(area.start, area.stop).runs(mapping):
-            entries = run.words_of(run.table)
-            mapped = has_frame(entries)
-            if some(mapped):
-                words = _share(run.pick(mapped), _chosen(entries, mapped))
-                child.count_words(words, run.weight, mapping)
-
-
-def _share(part: Run, entries: Words) -> Words:
-    """The frames that `entries` map have one mapper more, and belong to nobody alone; their words."""
-    frames = part.frames_in(entries)
-    words = (part.frame_words(frames) & ~fr.EXCLUSIVE) + fr.MAPPER
-    part.set_frame_words(frames, words)
-    return words
-
-
-def fork_eagerly(child: Mapping, copied: list[Area]) -> None:
-    """Fork without copy on write: each anonymous frame is copied at once, and stays writable on both sides."""
-    for area in copied:
-        for run in Range(area.start, area.stop).runs(child):
-            entries = run.words_of(run.table)
-            anonymous = _where_anonymous(run, entries)
-            if some(anonymous):
-                _duplicate(run.pick(anonymous), entries[anonymous])
-            others = has_frame(entries) & ~anonymous
-            if some(others):
-                child.other += len(_share(run.pick(others), entries[others])) * run.weight
-
-
-def _duplicate(part: Run, entries: Words) -> None:
-    if part.whole and not part.frames.can_allocate_chunks(len(part)):
-        part = part.as_pages()
-        entries = part.words_of(part.table)
-    new = part.new_frames(fr.NEW_ANON, None)
-    part.copy_values(new, part.frames_in(entries))
-    part.map(new, entries & (NEXT_FRAME - 1))
-    part.mapping.anon += len(part) * part.weight
-
-
-def _where_anonymous(run: Run, entries: Words) -> Mask:
-    """Which entries map an anonymous frame."""
-    mapped = has_frame(entries)
-    result = np.zeros(len(run), np.bool_)
-    if some(mapped):
-        result[mapped] = run.frame_words(run.frames_in(entries[mapped])) & fr.KIND == fr.ANON
-    return result
+# Unmap, protect -------------------------------------------------------------------------------------------------
 
 
 def unmap(mapping: Mapping, start: int, stop: int) -> None:
@@ -341,16 +303,31 @@ def unmap(mapping: Mapping, start: int, stop: int) -> None:
         mapped = has_frame(entries)
         if some(mapped):
             part = run.pick(mapped)
-            entries = _chosen(entries, mapped)
+            entries = chosen(entries, mapped)
             frames = run.frames_in(entries)
             mapping.count_words(part.frame_words(frames), -run.weight, mapping)
             part.unmap_frames(frames, entries)
+        _drop_slots(run)
         if not run.whole:
             run.set_entries(np.zeros(len(run), np.int64))
     first = -(-start // CHUNK)
     last = -(-stop // CHUNK) if stop == mapping.pages else stop >> SHIFT
     if first < last:
         mapping.table.fill(slice(first, last), 0)  # gives the rows of dense chunks back
+
+
+def _drop_slots(run: Run) -> None:
+    """The slots that entries of `run` name lose them."""
+    entries = run.words_of(run.table)
+    swapped = is_swapped(entries) if run.mapping.swapped else None
+    if swapped is None or not some(swapped):
+        return
+    swap, slots = run.mapping.swap, run.frames_in(entries[swapped])
+    if run.whole:
+        swap.drop_chunks(slots)
+    else:
+        swap.drop_pages(expand(slots))
+    run.mapping.swapped -= int(np.count_nonzero(swapped)) * run.weight
 
 
 def protect(mapping: Mapping, start: int, stop: int, writable: bool) -> None:
@@ -376,12 +353,3 @@ def _may_write(run: Run, entries: Words) -> Mask:
         words = run.frame_words(run.frames_in(entries[mapped]))
         result[mapped] = words & (fr.KIND | fr.EXCLUSIVE) == fr.ANON | fr.EXCLUSIVE
     return result
-
-
-def eager_pages(mapping: Mapping) -> int:
-    """Anonymous frames that `mapping` maps in the areas that fork copies."""
-    total = 0
-    for area in mapping.areas:
-        for run in Range(area.start, area.stop).runs(mapping) if area.family else ():
-            total += int(np.count_nonzero(_where_anonymous(run, run.words_of(run.table)))) * run.weight
-    return total

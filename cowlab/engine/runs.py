@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from . import frames as fr
 from .chunks import CHUNK, MASK, SHIFT, Table, Where, Words, compact, distinct, every, expand
-from .page_table import DIRTY, FRAME_SHIFT, NEXT_FRAME, has_frame
+from .page_table import DIRTY, FRAME_SHIFT, NEXT_FRAME, has_frame, is_swapped
 
 if TYPE_CHECKING:
     from .frames import Frames
@@ -174,7 +174,9 @@ class Run:
         else:
             self.table.first[self.at] = entries
 
-    def new_frames(self, word: int, value: int | None) -> Where:
+    def new_anon(self, value: int | None) -> Where:
+        """Frames as the fault that makes them leaves them, charged to the process's group."""
+        word = fr.NEW_ANON | self.mapping.space.group.owner
         if self.whole:
             return self.frames.allocate_chunks(len(self), word, value)
         return self.frames.allocate_pages(len(self), word, value)
@@ -202,7 +204,8 @@ def _pages_of(chunks: Words) -> Words:
 def _uniform(mapping: Mapping, first: int, last: int) -> Mask | None:
     """Which chunks [first, last) have uniform entries, on uniform frames, and a uniform backing; None for all."""
     tables = [mapping.table] if mapping.backing is None else [mapping.table, mapping.backing.table]
-    if not any(table.dense for table in [*tables, mapping.frames.words]):
+    slots = [mapping.swap.slots.words, mapping.swap.cache] if mapping.swapped else []
+    if not any(table.dense for table in [*tables, *slots, mapping.frames.words]):
         return None
     uniform = np.ones(last - first, np.bool_)
     for table in tables:
@@ -210,4 +213,17 @@ def _uniform(mapping: Mapping, first: int, last: int) -> Mask | None:
         words = table.first[first:last]
         mapped = uniform & has_frame(words)
         uniform[mapped] = mapping.frames.words.row[words[mapped] >> (FRAME_SHIFT + SHIFT)] == 0
+        if slots:
+            uniform[uniform] &= _uniform_slots(mapping, words[uniform])
     return None if every(uniform) else uniform
+
+
+def _uniform_slots(mapping: Mapping, words: Words) -> Mask:
+    """Which of these words of uniform chunks, where they name slots, name uniform ones, cached in uniform frames."""
+    uniform, swapped, swap = np.ones(len(words), np.bool_), is_swapped(words), mapping.swap
+    slots = words[swapped] >> (FRAME_SHIFT + SHIFT)
+    links = swap.cached(slots, True)
+    fine = (swap.slots.words.row[slots] == 0) & (swap.cache.row[slots] == 0)
+    fine[links != 0] &= mapping.frames.words.row[links[links != 0] >> (FRAME_SHIFT + SHIFT)] == 0
+    uniform[swapped] = fine
+    return uniform

@@ -1,12 +1,14 @@
 """The state of a machine as a value, equal for machines that would act alike.
 
 Frames are renamed by the order in which page tables first name them, so that it does not matter which frames a
-machine took, nor how its tables are stored. Everything is kept in runs: stretches of pages with equal flags on frames
+machine took, nor how its tables are stored; swap slots likewise. When pages were last used is not part of it. Everything is kept in runs: stretches of pages with equal flags on frames
 that follow each other, as long as can be.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,9 +17,11 @@ from ..units import PAGE_SIZE
 from .address_space import Family
 from .backing import Backing
 from .chunks import CHUNK, SHIFT, Table, Words
-from .page_table import FRAME_SHIFT, NEXT_FRAME, has_frame
+from .frames import Frames
+from .page_table import FRAME_SHIFT, NEXT_FRAME, Mask, has_frame, is_swapped
 
 if TYPE_CHECKING:
+    from .cgroup import Group
     from .machine import Machine
     from .mapping import Mapping
     from .process import Process
@@ -42,6 +46,19 @@ def state(machine: Machine) -> dict[str, Any]:
         "processes": [_process(p, families, backings, entries) for p in machine.processes],
         "backings": [_backing(backing, entries) for backing in backings],
         "contents": contents,
+        "groups": {path: _group(group) for path, group in machine.cgroups.items()},
+    }
+
+
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "limits": dict(group.limits),
+        "oom_group": group.oom_group,
+        "charged": list(group.charged),
+        "swapped": group.swapped,
+        "peak": group.peak,
+        "events": (group.events(), group.events_local()),
+        "processes": [process.name for process in group.processes],
     }
 
 
@@ -59,6 +76,7 @@ def _process(
     return {
         "name": process.name,
         "parent": process.parent.name if process.parent else None,
+        "oom_score_adj": process.oom_score_adj,
         "counters": (process.minor_faults, process.major_faults, process.copies, process.reuses),
         "page_tables": process.page_tables // PAGE_SIZE,
         "mappings": [_mapping(m, families, backings, entries) for m in process.mappings.values()],
@@ -115,7 +133,7 @@ def _runs(table: Table, words: int, steps: bool) -> Words:
     lengths = np.concatenate([np.minimum(CHUNK, words - (whole << SHIFT)), np.ones_like(single)])
     first = np.concatenate([table.first[whole], table.get(single)])
     order = np.argsort(starts)
-    step = NEXT_FRAME * has_frame(first[order]) if steps else np.zeros(len(order), np.int64)
+    step = NEXT_FRAME * (has_frame(first[order]) | is_swapped(first[order])) if steps else np.zeros(len(order), np.int64)
     return _merge(np.stack([starts, lengths, first], axis=1)[order], step)
 
 
@@ -131,33 +149,54 @@ def _merge(rows: Words, step: Words) -> Words:
     return merged
 
 
+@dataclass(frozen=True)
+class _Store:
+    """Where entries' numbers point: frames, or swap slots. Their names begin at `base`."""
+
+    base: int
+    entries: Callable[[Words], Mask]  # which entries point there
+    store: Frames
+    links: Table | None  # of slots: which frame holds the page too
+
+
+def _stores(machine: Machine) -> tuple[_Store, _Store]:
+    swap = machine.swap
+    return _Store(0, has_frame, machine.frames, None), _Store(1 << 48, is_swapped, swap.slots, swap.cache)
+
+
 def _name_frames(machine: Machine, tables: list[tuple[Table, int]]) -> tuple[dict[Table, Any], Any]:
-    """For each table its runs (page, length, name of the first frame or -1, flags); for the frames, by name, their
-    runs (name, length, value, word)."""
+    """For each table its runs (page, length, name of the first frame or slot, or -1, flags); and what frames and slots
+    hold, by name, in runs (name, length, value, word)."""
     runs = [_runs(table, pages, steps=True) for table, pages in tables]
     rows = np.concatenate([np.zeros((0, 3), np.int64), *runs])
     owner = np.repeat(np.arange(len(runs)), [len(part) for part in runs])
-    mapped = has_frame(rows[:, 2])
-    cuts = _cuts(machine, rows[mapped])
-    pages, owners, pieces = _cut(rows[mapped], owner[mapped], cuts)
-    names, contents = _names(machine, pieces[:, 0], pieces[:, 1])
-    named = np.stack([pages, pieces[:, 1], names, pieces[:, 2]], axis=1)
-    others = rows[~mapped & (rows[:, 2] != 0)]
-    plain = np.stack([others[:, 0], others[:, 1], np.full(len(others), -1), others[:, 2]], axis=1)
-    plain_owner = owner[~mapped & (rows[:, 2] != 0)]
+    plain = rows[:, 2] != 0
+    named, owners, contents = [], [], []
+    for store in _stores(machine):
+        mine = store.entries(rows[:, 2])
+        plain &= ~mine
+        pages, of, pieces = _cut(rows[mine], owner[mine], _cuts(store, rows[mine]))
+        names, held = _names(store, pieces[:, 0], pieces[:, 1])
+        named.append(np.stack([pages, pieces[:, 1], names, pieces[:, 2]], axis=1))
+        owners.append(of)
+        contents.append(held)
+    others = rows[plain]
+    named.append(np.stack([others[:, 0], others[:, 1], np.full(len(others), -1), others[:, 2]], axis=1))
+    owners.append(owner[plain])
+    everything, owner = np.concatenate(named), np.concatenate(owners)
     result = {}
     for i, (table, _) in enumerate(tables):
-        mine = np.concatenate([named[owners == i], plain[plain_owner == i]])
+        mine = everything[owner == i]
         mine = mine[np.argsort(mine[:, 0])]
         result[table] = [tuple(row) for row in _merge(mine, (mine[:, 2] >= 0).astype(np.int64)).tolist()]
     return result, contents
 
 
-def _cuts(machine: Machine, rows: Words) -> Words:
-    """Frames at which runs of entries, of frames' words or of their contents begin or end."""
+def _cuts(store: _Store, rows: Words) -> Words:
+    """Numbers at which runs of entries, of words or of contents begin or end."""
     first = rows[:, 2] >> FRAME_SHIFT
-    frames, parts = machine.frames, [first, first + rows[:, 1]]
-    for table in (frames.words, frames.values):
+    parts = [first, first + rows[:, 1]]
+    for table in (store.store.words, store.store.values, *([store.links] if store.links else [])):
         parts.append(_runs(table, len(table) * CHUNK, steps=False)[:, 0])
     return np.unique(np.concatenate(parts))
 
@@ -175,14 +214,15 @@ def _cut(rows: Words, owner: Words, cuts: Words) -> tuple[Words, Words, Words]:
     return rows[run, 0] + frame - first[run], owner[run], np.stack([frame, length, flags], axis=1)
 
 
-def _names(machine: Machine, frame: Words, length: Words) -> tuple[Words, Any]:
+def _names(store: _Store, frame: Words, length: Words) -> tuple[Words, Any]:
     """New names for pieces of frames, in the order in which they are first met, and what the frames hold."""
     distinct, met, index = np.unique(frame, return_index=True, return_inverse=True)
     order = np.argsort(met)
     sizes = length[met]
     names = np.zeros(len(distinct), np.int64)
-    names[order] = np.cumsum(sizes[order]) - sizes[order]
-    table = machine.frames
-    rows = np.stack([names, sizes, table.values.get(distinct), table.words.get(distinct)], axis=1)[order]
+    names[order] = np.cumsum(sizes[order]) - sizes[order] + store.base
+    values, words = store.store.values.get(distinct), store.store.words.get(distinct)
+    cached = (store.links.get(distinct) != 0).astype(np.int64) if store.links else np.zeros_like(names)
+    rows = np.stack([names, sizes, values, words, cached], axis=1)[order]
     contents = [tuple(row) for row in _merge(rows, np.zeros(len(rows), np.int64)).tolist()]
     return names[index], contents

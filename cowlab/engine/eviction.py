@@ -1,0 +1,145 @@
+"""Taking pages out of memory: every mapper loses the page, its content goes to disk or to a slot, its frame is free."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import frames as fr
+from .backing import SHADOW, Backing
+from .chunks import CHUNK, SHIFT, Words, compact, every, some
+from .page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
+from .runs import Run
+from .survey import Part, Survey
+
+if TYPE_CHECKING:
+    from .machine import Machine
+    from .mapping import Mapping
+
+
+class Eviction:
+    """What takes the pages of a survey out of memory, and counts what that wrote, in pages."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.frames = machine.frames
+        self.swap = machine.swap
+        self.written = 0  # to the swap device
+        self.written_back = 0  # to files
+        self.stolen = 0  # taken
+
+    def evict(self, survey: Survey, units: Words) -> int:
+        """Take those of `units` that are as they were at the survey; how many pages were freed."""
+        units = units[survey.current(units)]
+        freed = 0
+        for whole in (True, False):
+            alike = units[survey.whole[units] == whole]
+            file = survey.kinds[alike] == fr.FILE
+            if some(file):
+                freed += self._drop_files(survey, alike[file])
+            if not every(file):
+                freed += self._swap_out(survey, alike[~file], whole)
+        self.stolen += freed
+        return freed
+
+    # Files ------------------------------------------------------------------------------------------------------
+
+    def _drop_files(self, survey: Survey, units: Words) -> int:
+        """Drop pages of files; those that were written through a mapping are written back first (shrink_folio_list)."""
+        parts = survey.parts(units)
+        dirty = survey.words[units] & fr.DIRTY != 0
+        for part in parts:
+            if not isinstance(part.holder, Backing):
+                dirty[part.unit] |= part.holder.table.get(part.at) & DIRTY != 0
+        for part in parts:
+            if isinstance(part.holder, Backing):
+                self._leave_file(part, part.holder, survey.frames[units], dirty)
+            else:
+                self._unmap(part, part.holder)
+        self.written_back += int(np.count_nonzero(dirty))
+        self.frames.release(survey.frames[units], survey.words[units])
+        return len(units)
+
+    def _leave_file(self, part: Part, file: Backing, frames: Words, dirty: NDArray[np.bool_]) -> None:
+        written = dirty[part.unit]
+        file.disk.set(part.at[written], self.frames.values.get(frames[part.unit[written]]))
+        file.table.set(part.at, SHADOW)
+        file.reclaimed = True
+
+    def _unmap(self, part: Part, mapping: Mapping) -> None:
+        mapping.table.set(part.at, 0)
+        mapping.other -= len(part.at)
+
+    # Swap -------------------------------------------------------------------------------------------------------
+
+    def _swap_out(self, survey: Survey, units: Words, whole: bool) -> int:
+        """Give each page a slot, one however many map it; its entries name the slot from here on (try_to_unmap)."""
+        cached = survey.words[units] & fr.CACHED != 0
+        fresh = self._with_room(survey, units[~cached], whole)
+        old, units = int(np.count_nonzero(cached)), np.concatenate([units[cached], fresh])
+        if not len(units):
+            return 0
+        frames, words = survey.frames[units], survey.words[units]
+        known = self._old_slots(frames[:old], words[:old], whole)
+        slots = np.concatenate([known, self._new_slots(frames[old:], words[old:], whole)])
+        for part in survey.parts(units):
+            self._name_slots(part, slots[part.unit], words[part.unit], whole)
+        if whole:
+            self.frames.release_chunks(compact(frames), words)
+        else:
+            self.frames.release(frames, words)
+        return len(units) * (CHUNK if whole else 1)
+
+    def _with_room(self, survey: Survey, units: Words, whole: bool) -> Words:
+        """Those of `units` that the swap area, and the swap limits of their groups, have room for."""
+        weight, kept, free = CHUNK if whole else 1, [units[:0]], self.swap.free
+        owners = survey.owners[units]
+        for owner in np.unique(owners).tolist():
+            mine = units[owners == owner]
+            room = self.machine.cgroups.of(owner).swap_room(free) // weight
+            while whole and room and not self.swap.slots.can_allocate_chunks(room):
+                room = min(len(mine), room) - 1
+            kept.append(mine[:room])
+            free -= len(kept[-1]) * weight
+        return np.concatenate(kept)
+
+    def _old_slots(self, frames: Words, words: Words, whole: bool) -> Words:
+        """The slots that still hold pages of the swap cache: named again by those that mapped them, nothing written."""
+        table, shift = self.swap.slots.words, FRAME_SHIFT + SHIFT if whole else FRAME_SHIFT
+        if not len(frames):
+            return frames
+        named = words & -fr.MAPPER
+        if whole:
+            slots = cast(Words, self.swap.slot_of.first[frames] >> shift)
+            table.first[slots] += named
+            self.swap.cache.fill(slots, 0)
+            self.swap.slot_of.fill(frames, 0)
+        else:
+            slots = self.swap.slot_of.get(frames) >> shift
+            table.set(slots, table.get(slots) + named)
+            self.swap.cache.set(slots, 0)
+            self.swap.slot_of.set(frames, 0)
+        return slots
+
+    def _new_slots(self, frames: Words, words: Words, whole: bool) -> Words:
+        if not len(frames):
+            return frames
+        self.written += len(frames) * (CHUNK if whole else 1)
+        return (self.swap.write_chunks if whole else self.swap.write_pages)(frames, words)
+
+    def _name_slots(self, part: Part, slots: Words, words: Words, whole: bool) -> None:
+        holder = part.holder
+        if isinstance(holder, Backing):
+            holder.table.set(part.at, slots << FRAME_SHIFT | SWAPPED)
+            holder.reclaimed = True
+        elif not holder.private:
+            self._unmap(part, holder)
+        else:
+            alone = np.where(words & fr.EXCLUSIVE, ALONE, 0)
+            run = Run(holder, compact(part.at) if whole else part.at, whole)
+            run.map(compact(slots) if whole else slots, SWAPPED | alone)
+            n = len(part.at) * run.weight
+            holder.anon -= n
+            holder.swapped += n

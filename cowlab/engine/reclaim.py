@@ -1,0 +1,152 @@
+"""Reclaim: taking frames from pages that were not used lately.
+
+A walk over the page tables finds every page that is charged to the group in question (or to any), and sorts them by
+age: that is one *generation*. Pages go from its oldest end, batch by batch; one that was used since the walk is left
+for the next one (mm/vmscan.c; Documentation/admin-guide/mm/multigen_lru.rst). Clean file pages are dropped, dirty ones
+written back first; anonymous and shared pages go to swap, if there is room.
+
+Totals, faults and contents follow Linux; which page goes, and how many at once, is the model's own choice, and
+`Machine(evict_policy=mine)` replaces it (evict.py has some).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import evict
+from . import frames as fr
+from .chunks import CHUNK, Words, distinct
+from .eviction import Eviction
+from .survey import Survey
+
+if TYPE_CHECKING:
+    from .cgroup import Group
+    from .machine import Machine
+
+MOST_AT_ONCE = 4096
+"""Pages in a batch, at most (16 MiB); it is a 64th of RAM, or of the group's limit, where that is less."""
+
+
+class Generation:
+    """The pages that one walk found, by kind, oldest first; how far each kind is consumed."""
+
+    def __init__(self, survey: Survey) -> None:
+        self.survey = survey
+        file = survey.kinds == fr.FILE
+        order = np.argsort(survey.ages, kind="stable")
+        self.file, self.anon = order[file[order]], order[~file[order]]
+        self.at = {"file": 0, "anon": 0}
+
+    def take(self, kind: str, pages: int) -> Words:
+        """The next units of `kind`, as many as hold `pages` pages."""
+        units, at = (self.file if kind == "file" else self.anon), self.at[kind]
+        weight = self.survey.weights[units[at : at + pages]]
+        n = int(np.searchsorted(np.cumsum(weight), pages)) + 1
+        self.at[kind] = min(at + n, len(units))
+        return units[at : at + n]
+
+
+class Reclaim:
+    """What a machine does to free frames."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.generations: dict[Group, Generation] = {}
+        self.eviction = Eviction(machine)
+
+    def forget(self) -> None:
+        """Pages have new mappers: what the last walks found does not hold any more."""
+        self.generations.clear()
+
+    def free(self, domain: Group, need: int) -> int:
+        """Take about `need` pages, at least one if there is one, from what is charged to `domain`; how many."""
+        freed = self._free(domain, need, break_low=False)
+        if not freed and self._low_groups(domain):
+            freed = self._free(domain, need, break_low=True)
+            for group in self._low_groups(domain) if freed else ():
+                group.count_event("low")
+        return freed
+
+    def batch(self, domain: Group) -> int:
+        """Pages that are taken at once."""
+        size = self.machine.frames.total if domain.parent is None else domain.limits["max"] or domain.usage
+        return max(1, min(size // 64, MOST_AT_ONCE))
+
+    def _free(self, domain: Group, need: int, break_low: bool) -> int:
+        if self.machine.evict_policy is not None:
+            return self._by_policy(domain, need, break_low)
+        want = self.batch(domain)
+        for walk in (False, True):
+            if walk or domain not in self.generations:
+                self.generations[domain] = Generation(Survey(self.machine, domain, chunks=want >= CHUNK))
+            generation = self.generations[domain]
+            while (units := self._next(generation, domain, want)) is not None:
+                if freed := self.eviction.evict(generation.survey, self._allowed(generation.survey, units, domain, break_low)):
+                    return freed
+        return 0
+
+    def _next(self, generation: Generation, domain: Group, want: int) -> Words | None:
+        """The oldest units: of file pages and of anonymous ones as swappiness says; None if there are no more."""
+        left = {kind: len(getattr(generation, kind)) - generation.at[kind] for kind in ("file", "anon")}
+        if not self.machine.swap.free:
+            left["anon"] = 0
+        if not any(left.values()):
+            return None
+        anon = round(want * self.machine.swappiness / 200)
+        if not left["anon"]:
+            anon = 0
+        elif not left["file"]:
+            anon = want
+        parts = [generation.take("anon", anon)] if anon else []
+        parts += [generation.take("file", want - anon)] if want > anon and left["file"] else []
+        return np.concatenate(parts) if parts else None
+
+    def _by_policy(self, domain: Group, need: int, break_low: bool) -> int:
+        """Let the policy choose among all pages, each time anew."""
+        survey = Survey(self.machine, domain, chunks=False)
+        if not self.machine.swap.free:
+            survey.keep(survey.kinds == fr.FILE)
+        while len(survey.frames):
+            chosen = evict.choose(self.machine, survey, need)
+            if not len(chosen):
+                return 0
+            allowed = self._allowed(survey, chosen, domain, break_low)
+            if freed := self.eviction.evict(survey, allowed):
+                return freed
+            rest = np.ones(len(survey.frames), np.bool_)
+            rest[chosen] = False
+            survey.keep(rest)
+        return 0
+
+    # Protection -------------------------------------------------------------------------------------------------
+
+    def _low_groups(self, domain: Group) -> list[Group]:
+        """The groups below `domain` that memory.low protects now."""
+        groups = self.machine.cgroups.values()
+        return [g for g in groups if g.limits["low"] and g is not domain and domain.holds(g) and g.usage]
+
+    def _allowed(self, survey: Survey, units: Words, domain: Group, break_low: bool) -> Words:
+        """Those of `units` that the protection of their groups leaves."""
+        if len(self.machine.cgroups) == 1:
+            return units
+        owners = survey.owners[units]
+        kept = [units[:0]]
+        for owner in distinct(np.sort(owners)).tolist():
+            group = self.machine.cgroups.of(owner)
+            mine = units[owners == owner]
+            spare = self._unprotected(group, domain, break_low)
+            kept.append(mine if spare is None else mine[np.cumsum(survey.weights[mine]) <= spare])
+        return np.concatenate(kept)
+
+    def _unprotected(self, group: Group, domain: Group, break_low: bool) -> int | None:
+        """Pages of `group` above the floors of it and of those between it and `domain`; None without floors."""
+        spare = None
+        for each in group.upward():
+            if each is domain:
+                break
+            floor = max(each.limits["min"] or 0, 0 if break_low else each.limits["low"] or 0)
+            if floor:
+                spare = max(0, min(each.usage - floor, each.usage if spare is None else spare))
+        return spare

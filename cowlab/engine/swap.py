@@ -1,0 +1,171 @@
+"""Swap: slots that hold pages which are not in memory, and the swap cache.
+
+A slot counts the entries that name it, as a frame counts its mappers: a page that k processes shared takes one slot
+(mm/swapfile.c, swap_map). A page that comes back while others still name its slot stays in the swap cache, so that
+their faults find it in memory (mm/swap_state.c). The slot is free when nobody names it.
+
+Simplified: Linux may keep the slot of a page that was read back, to drop it again without a write.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import frames as fr
+from .chunks import CHUNK, SHIFT, Table, Where, Words, compact, expand, some
+from .frames import Frames
+from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT
+
+
+class Swap:
+    """The swap area of a machine: `slots` are kept as frames are, and charged to the group that the page was charged to.
+
+    `cache` says for each slot which frame holds its page in memory, `slot_of` the reverse.
+    """
+
+    def __init__(self, pages: int, frames: Frames, charge: fr.Charge) -> None:
+        self.frames = frames
+        self.slots = Frames(pages, frames.pool, charge)
+        self.cache = Table(frames.pool, len(self.slots.words))
+        self.slot_of = Table(frames.pool, len(frames.words))
+
+    @property
+    def total(self) -> int:
+        """Slots that there are."""
+        return self.slots.total
+
+    @property
+    def free(self) -> int:
+        """Slots that hold nothing."""
+        return self.slots.free
+
+    # One slot ---------------------------------------------------------------------------------------------------
+
+    def cached_frame(self, slot: int) -> int | None:
+        """The frame that holds the page of `slot` in memory, or None."""
+        word = self.cache.at(slot)
+        return word >> FRAME_SHIFT if word else None
+
+    def read(self, slot: int) -> int:
+        """Read the page of `slot` into a free frame, which nobody maps yet; the frame."""
+        owner = self.slots.word(slot) & fr.OWNER
+        frame = self.frames.allocate(owner | fr.DIRTY, self.slots.values.at(slot))
+        self._link(np.array([slot]), np.array([frame]))
+        return frame
+
+    def drop(self, slot: int) -> None:
+        """An entry less names `slot`. The last one frees it, and its page leaves the swap cache."""
+        self.drop_pages(np.array([slot]))
+
+    # Many slots: pages, or whole chunks -------------------------------------------------------------------------
+
+    def cached(self, slots: Where, whole: bool) -> Words:
+        """For each slot the word `frame << 8 | PRESENT` of the frame that holds its page in memory, or 0."""
+        self._reserve()
+        return self.cache.first[slots] if whole else self.cache.get(expand(slots))
+
+    def read_pages(self, slots: Words) -> None:
+        """As `read`, for slots whose pages are charged to one group."""
+        owner = self.slots.word(int(slots[0])) & fr.OWNER
+        frames = self.frames.allocate_pages(len(slots), owner | fr.DIRTY, None)
+        self.frames.values.set(frames, self.slots.values.get(slots))
+        self._link(slots, frames)
+
+    def read_chunks(self, slots: Where) -> None:
+        """As `read_pages`, for whole chunks of slots."""
+        numbers = expand(slots)
+        owner = self.slots.word(int(numbers[0]) << SHIFT) & fr.OWNER
+        frames = self.frames.allocate_chunks(len(numbers), owner | fr.DIRTY | fr.CACHED, None)
+        self.frames.values.copy_chunks(frames, slots, self.slots.values)
+        self._reserve()
+        self.cache.fill(slots, expand(frames) << (FRAME_SHIFT + SHIFT) | PRESENT, NEXT_FRAME)
+        self.slot_of.fill(frames, numbers << (FRAME_SHIFT + SHIFT) | PRESENT, NEXT_FRAME)
+
+    def drop_pages(self, slots: Words) -> None:
+        """As `drop`, for each of `slots`, none of them twice."""
+        self.slots.unmap_pages(slots)
+        gone = slots[self.slots.words.get(slots) == 0]
+        self.forget(gone)
+
+    def drop_chunks(self, slots: Where) -> None:
+        """As `drop_pages`, for whole chunks of slots."""
+        self.slots.unmap_chunks(slots)
+        numbers = expand(slots)
+        gone = numbers[self.slots.words.first[slots] == 0]
+        if len(gone) and some(self.cached(gone, True)):
+            self._forget_chunks(gone[self.cached(gone, True) != 0])
+
+    def discard(self, slots: Words) -> None:
+        """Free `slots`, which no entry names: those of a shared object."""
+        if len(slots):
+            self.slots.release(slots, self.slots.words.get(slots))
+
+    def forget(self, slots: Words) -> None:
+        """The pages of `slots` leave the swap cache; a frame that nobody maps is free."""
+        links = self.cached(slots, False)
+        if not some(links):
+            return
+        frames = links[links != 0] >> FRAME_SHIFT
+        self.cache.set(slots[links != 0], 0)
+        self.slot_of.set(frames, 0)
+        words = self.frames.words.get(frames) & ~fr.CACHED
+        self.frames.words.set(frames, words)
+        if some(unused := words < fr.MAPPER):
+            self.frames.release(frames[unused], words[unused])
+
+    def _forget_chunks(self, slots: Words) -> None:
+        frames = compact(self.cached(slots, True) >> (FRAME_SHIFT + SHIFT))
+        self.cache.fill(slots, 0)
+        self.slot_of.fill(frames, 0)
+        words = self.frames.words.first[frames] & ~fr.CACHED
+        self.frames.words.first[frames] = words
+        if some(unused := words < fr.MAPPER):
+            self.frames.release_chunks(expand(frames)[unused], words[unused])
+
+    # Swapping out -----------------------------------------------------------------------------------------------
+
+    def write_pages(self, frames: Words, words: Words) -> Words:
+        """Slots for `frames`, which have these words, as many entries naming each as map the frame; the slots."""
+        slots = self._allocate(words, lambda n, owner: self.slots.allocate_pages(n, owner, None))
+        named = np.where(words & fr.KIND == fr.ANON, -fr.MAPPER, 0)  # a shared object names its slot itself
+        self.slots.words.set(slots, words & (fr.OWNER | named))
+        self.slots.values.set(slots, self.frames.values.get(frames))
+        return slots
+
+    def write_chunks(self, frames: Where, words: Words) -> Words:
+        """As `write_pages`, for whole chunks, which the swap area has room for."""
+        slots = self._allocate(words, lambda n, owner: expand(self.slots.allocate_chunks(n, owner, None)))
+        self.slots.words.fill(slots, words & (fr.OWNER | -fr.MAPPER))
+        self.slots.values.copy_chunks(slots, frames, self.frames.values)
+        return slots
+
+    def _allocate(self, words: Words, allocate: fr.Allocate) -> Words:
+        """Slots in the order of `words`, each charged as its frame is."""
+        owners = words & fr.OWNER
+        slots = np.zeros(len(words), np.int64)
+        for owner in np.unique(owners).tolist():
+            slots[owners == owner] = allocate(int(np.count_nonzero(owners == owner)), owner)
+        return slots
+
+    def _link(self, slots: Words, frames: Words) -> None:
+        self._reserve()
+        self.cache.set(slots, frames << FRAME_SHIFT | PRESENT)
+        self.slot_of.set(frames, slots << FRAME_SHIFT | PRESENT)
+        self.frames.words.set(frames, self.frames.words.get(frames) | fr.CACHED)
+
+    def _reserve(self) -> None:
+        """The tables are as long as those of slots and frames."""
+        self.cache.reserve(len(self.slots.words))
+        self.slot_of.reserve(len(self.frames.words))
+
+    def cached_chunks(self) -> Words:
+        """The chunks of frames that are in the swap cache as wholes."""
+        self._reserve()
+        whole = (self.cache.row == 0) & (self.cache.first != 0)
+        return self.cache.first[whole] >> (FRAME_SHIFT + SHIFT)
+
+    def cached_pages(self) -> Words:
+        """The other frames that are in the swap cache."""
+        chunks = np.flatnonzero(self.cache.row)
+        words = self.cache.get(((chunks << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1))
+        return words[words != 0] >> FRAME_SHIFT
