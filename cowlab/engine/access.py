@@ -13,7 +13,7 @@ import numpy as np
 
 from . import ages, faults, ranges, swapping
 from .address_space import Area, NoFreeFrame
-from .chunks import Words, some
+from .chunks import CHUNK, Words, some
 from .errors import Error
 from .page import WINDOW, Page, Tally
 from .page_table import FRAME_SHIFT, PRESENT, WRITABLE, ZERO, is_swapped
@@ -44,19 +44,36 @@ MOST_ORDERED = 4096
 
 def touch(mapping: Mapping, area: Area, selection: Selection, write: bool, value: int | None, tally: Tally) -> None:
     """Read or write the pages of `selection`, all in `area`. Where frames lack, make room (shortage.py) and go on."""
-    single = len(selection) == 1 or mapping.page_by_page
-    if not single and not write and mapping.backing is not None:
+    if len(selection) == 1 or mapping.process.machine.evict_policy is not None:
+        _one_by_one(mapping, area, selection, write, value, tally)
+        return
+    if not write and mapping.backing is not None and not mapping.page_by_page:
         selection = _read_shifted_window(mapping, area, selection, tally)
     while len(selection):
-        if single or _special(mapping, selection):  # asked anew: making room may have taken pages of the selection
+        if _special(mapping, selection):  # asked anew: making room may have taken pages of the selection
             _one_by_one(mapping, area, selection, write, value, tally)
             return
-        head, selection = selection.cut(_fitting(mapping, selection, write))
+        head, selection = selection.cut(_with_room(mapping, selection, write))
         if len(head):
-            _touch_range(mapping, area, head, write, value, tally)
-        if len(selection):
+            (_one_by_one if mapping.page_by_page else _touch_range)(mapping, area, head, write, value, tally)
+        else:
             one, selection = selection.cut(1)
             _one_by_one(mapping, area, one, write, value, tally)
+
+
+def _with_room(mapping: Mapping, selection: Selection, write: bool) -> int:
+    """How many pages of `selection` frames suffice for, after a batch was reclaimed if they do not for all.
+
+    While reclaim helps, a range is cut between chunks, so that these stay whole.
+    """
+    fits = _fitting(mapping, selection, write)
+    if fits == len(selection) or not mapping.process.machine.shortage.reclaim_ahead(mapping.process):
+        return fits
+    fits = _fitting(mapping, selection, write)
+    if fits < len(selection) and isinstance(selection, Range):
+        whole = (selection.start + fits) // CHUNK * CHUNK - selection.start
+        return whole if whole > 0 else fits
+    return fits
 
 
 def _touch_range(

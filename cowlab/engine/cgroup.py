@@ -19,6 +19,9 @@ import errno
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..units import PAGE_SIZE, format_pages, pages_in
 from .errors import GroupBusy
 from .frames import ANON, FILE, GROUP_SHIFT, GROUPS, SHMEM, TABLES
@@ -161,12 +164,14 @@ class Group:
         self._oom_group = on
 
     def set_limits(self, **sizes: int | str | None) -> None:
-        """Set limits by name. A `max` below what is used reclaims, then kills, until it holds or nobody may be killed."""
+        """Set limits by name.
+
+        A `high` below what is used reclaims; a `max` reclaims, then kills, until it holds or nobody may be killed.
+        """
         pages = check_limits(sizes)
         self._require_limits()
         self.take_limits(pages)
-        if pages.get("max") is not None:
-            self.machine.shortage.enforce(self)
+        self.machine.shortage.enforce(self)
         self.machine.changed()
 
     def attach(self, process: Process) -> None:
@@ -175,6 +180,8 @@ class Group:
         if getattr(process, "machine", None) is not self.machine or process is self.machine.init:
             raise ValueError(f"attach({process!r}): give a process of this machine, one of machine.processes")
         process.require_alive()
+        if process.cgroup is self:
+            return
         process.cgroup.processes.remove(process)
         self.enter(process)
         self.machine.record("attach", process.name, "", (0, 0), 1)
@@ -232,6 +239,8 @@ class Group:
             group.usage += pages
             if group.usage > group.most:
                 group.most = group.usage
+            elif group.overrun and group.usage <= (group.limits["high"] or 0):
+                group.overrun = 0
             group = group.parent
 
     def charge_swap(self, pages: int) -> None:
@@ -254,8 +263,6 @@ class Group:
         limit, high = self.limits["max"], self.limits["high"]
         if high is None:
             return limit - self.usage if limit is not None else 0
-        if self.usage <= high:
-            self.overrun = 0
         soft = high + self.overrun
         return (soft if limit is None else min(limit, soft)) - self.usage
 
@@ -316,6 +323,10 @@ class Groups(dict[str, Group]):
     def of(self, word: int) -> Group:
         """The group that a frame with that word is charged to."""
         return self.by_number[word >> GROUP_SHIFT & GROUPS - 1]
+
+    def inside(self, domain: Group) -> NDArray[np.bool_]:
+        """For each number in frames' words: is it of `domain` or of a group below it?"""
+        return np.array([domain.holds(group) for group in self.by_number])
 
     def find(self, cgroup: Group | str | None) -> Group:
         """A group given itself, by its path, or not at all: the root."""

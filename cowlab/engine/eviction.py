@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import frames as fr
 from .backing import SHADOW, Backing
-from .chunks import CHUNK, SHIFT, Words, compact, every, some
+from .chunks import CHUNK, Words, compact, every, some
 from .page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
 from .runs import Run
 from .survey import Part, Survey
 
 if TYPE_CHECKING:
+    from .cgroup import Group
     from .machine import Machine
     from .mapping import Mapping
 
@@ -41,6 +42,24 @@ class Eviction:
                 freed += self._drop_files(survey, alike[file])
             if not every(file):
                 freed += self._swap_out(survey, alike[~file], whole)
+        self.stolen += freed
+        return freed
+
+    def drop_unmapped(self, domain: Group) -> int:
+        """Free the frames of the swap cache that nobody maps: their slots still hold the pages. How many there were."""
+        freed, table = 0, self.frames.words
+        if not self.swap.in_cache:
+            return 0
+        for whole, frames in ((True, self.swap.cached_chunks()), (False, self.swap.cached_pages())):
+            words = table.first[frames] if whole else table.get(frames)
+            idle = (words < fr.MAPPER) & self.machine.cgroups.inside(domain)[words >> fr.GROUP_SHIFT & fr.GROUPS - 1]
+            if whole:
+                idle &= (table.row[frames] == 0) & (self.swap.slot_of.row[frames] == 0)
+            if some(idle):
+                frames, words = frames[idle], words[idle]
+                self.swap.uncache(frames, whole)
+                (self.frames.release_chunks if whole else self.frames.release)(frames, words)
+                freed += len(frames) * (CHUNK if whole else 1)
         self.stolen += freed
         return freed
 
@@ -78,6 +97,8 @@ class Eviction:
         """Give each page a slot, one however many map it; its entries name the slot from here on (try_to_unmap)."""
         cached = survey.words[units] & fr.CACHED != 0
         fresh = self._with_room(survey, units[~cached], whole)
+        if whole and self.swap.free and not len(fresh) and not every(cached):  # room, but for no whole chunk
+            return self._as_pages(survey, units[:1])
         old, units = int(np.count_nonzero(cached)), np.concatenate([units[cached], fresh])
         if not len(units):
             return 0
@@ -92,35 +113,32 @@ class Eviction:
             self.frames.release(frames, words)
         return len(units) * (CHUNK if whole else 1)
 
+    def _as_pages(self, survey: Survey, units: Words) -> int:
+        pages = survey.split(units)
+        return self._swap_out(pages, np.arange(len(pages.frames)), whole=False)
+
     def _with_room(self, survey: Survey, units: Words, whole: bool) -> Words:
         """Those of `units` that the swap area, and the swap limits of their groups, have room for."""
         weight, kept, free = CHUNK if whole else 1, [units[:0]], self.swap.free
         owners = survey.owners[units]
         for owner in np.unique(owners).tolist():
             mine = units[owners == owner]
-            room = self.machine.cgroups.of(owner).swap_room(free) // weight
+            room = min(len(mine), self.machine.cgroups.of(owner).swap_room(free) // weight)
             while whole and room and not self.swap.slots.can_allocate_chunks(room):
-                room = min(len(mine), room) - 1
+                room -= 1
             kept.append(mine[:room])
             free -= len(kept[-1]) * weight
         return np.concatenate(kept)
 
     def _old_slots(self, frames: Words, words: Words, whole: bool) -> Words:
         """The slots that still hold pages of the swap cache: named again by those that mapped them, nothing written."""
-        table, shift = self.swap.slots.words, FRAME_SHIFT + SHIFT if whole else FRAME_SHIFT
         if not len(frames):
             return frames
-        named = words & -fr.MAPPER
+        slots, table, named = self.swap.uncache(frames, whole), self.swap.slots.words, words & -fr.MAPPER
         if whole:
-            slots = cast(Words, self.swap.slot_of.first[frames] >> shift)
             table.first[slots] += named
-            self.swap.cache.fill(slots, 0)
-            self.swap.slot_of.fill(frames, 0)
         else:
-            slots = self.swap.slot_of.get(frames) >> shift
             table.set(slots, table.get(slots) + named)
-            self.swap.cache.set(slots, 0)
-            self.swap.slot_of.set(frames, 0)
         return slots
 
     def _new_slots(self, frames: Words, words: Words, whole: bool) -> Words:

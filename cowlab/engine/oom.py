@@ -163,6 +163,8 @@ class Killer:
         if domain.parent is None or limit is None:
             return self.machine.frames.total + swap
         most = domain.limits["swap_max"]
+        if not self.machine.swappiness:
+            return limit
         return limit + (min(most, swap) if most is not None else swap)
 
     def _with_group(self, chosen: Task, domain: Group, tasks: Sequence[Task]) -> tuple[Task, ...]:
@@ -199,6 +201,6 @@ def nobody(report: Report) -> str:
     where = "the machine" if report.group == "/" else f"group {report.group!r}"
     return (
         f"{report.caller!r} needs {format_pages(report.asked)} more, all memory of {where} "
-        f"({format_pages(report.limit)}) is in use, and no process may be killed (oom_score_adj -1000). Raise the limit, "
-        f"or let some process be killed.\n{report}"
+        f"({format_pages(report.limit)}) is in use, and no process may be killed (oom_score_adj -1000). "
+        f"Raise the limit, or let some process be killed.\n{report}"
     )

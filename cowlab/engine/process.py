@@ -10,7 +10,7 @@ from . import access, calls, forking, oom, procfs
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
 from .backing import Backing
 from .commit import MODES, Request, explain
-from .errors import Deadlock, NoSuchProcess
+from .errors import Deadlock, Error, NoSuchProcess
 from .mapping import Mapping, check_kind, check_prot
 from .page import Page, Tally
 from .page_table import ALONE, GIB_SHIFT, WRITABLE, PageTable, Tables
@@ -154,8 +154,13 @@ class Process:
         group = self.cgroup if cgroup is None else self.machine.cgroups.find(cgroup)
         areas = [area for mapping in self.mappings.values() for area in mapping.areas if area.promised]
         tables = {mapping.name: mapping.tables_to_copy() for mapping in self.mappings.values()}
-        self._have_room(self._fork_needs(tables))
-        self.promise([len(area) for area in areas], f"fork of {self.name!r}", "")
+        asked = [len(area) for area in areas]
+        self.promise(asked, f"fork of {self.name!r}", "")
+        try:
+            self._have_room(self._fork_needs(tables))
+        except Error:
+            self.machine.account.committed -= sum(asked)
+            raise
         child = self.machine.add_process(name, self, group)
         shared = sum(copy_mapping(mapping, tables[mapping.name], child) for mapping in self.mappings.values())
         child.space.next_gib = self.space.next_gib
@@ -301,7 +306,7 @@ class Process:
         """Have room for what fork takes. An eager fork that does not fit is refused; for page tables room is made."""
         what = f"fork, which takes {format_pages(frames)}"
         try:
-            self.space.need_frames(0 if not frames else frames)
+            self.space.need_frames(frames)
         except NoFreeFrame as lack:
             if not self.machine.copy_on_write:
                 raise self.machine.refuse(self.name, "", frames, self._no_room(what)) from None

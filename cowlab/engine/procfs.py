@@ -42,6 +42,9 @@ def area_smaps(mapping: Mapping, area: Area) -> dict[str, int]:
     """One area: pages by field, and Pss in bytes << 12, not rounded."""
     counts = dict.fromkeys(FIELDS + (SWAP_FIELDS if mapping.swap.total else ()), 0)
     counts["Size"] = len(area)
+    if mapping.backing and mapping.backing.name is None and mapping.backing.reclaimed:
+        words = mapping.backing.table.get(np.arange(area.start, area.stop))
+        counts["Swap"] = int(np.count_nonzero(is_swapped(words)))  # in the object's slots: nobody's SwapPss
     if not mapping.anon + mapping.other + mapping.swapped:
         return counts
     for run in Range(area.start, area.stop).runs(mapping):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .cgroup import Group
     from .machine import Machine
 
-MOST_AT_ONCE = 4096
-"""Pages in a batch, at most (16 MiB); it is a 64th of RAM, or of the group's limit, where that is less."""
+MOST_AT_ONCE = 1 << 15
+"""Pages in a batch, at most (128 MiB); it is a 64th of RAM, or of the group's limit, where that is less."""
 
 
 class Generation:
@@ -34,14 +34,18 @@ class Generation:
 
     def __init__(self, survey: Survey) -> None:
         self.survey = survey
-        file = survey.kinds == fr.FILE
-        order = np.argsort(survey.ages, kind="stable")
-        self.file, self.anon = order[file[order]], order[~file[order]]
-        self.at = {"file": 0, "anon": 0}
+        file, order = survey.kinds == fr.FILE, np.argsort(survey.ages, kind="stable")
+        cached = survey.words & fr.CACHED != 0
+        self.units = {"file": order[file[order]], "anon": order[~file[order]], "cached": order[cached[order]]}
+        self.at = dict.fromkeys(self.units, 0)
+
+    def left(self, kind: str) -> bool:
+        """Are there more of `kind`?"""
+        return self.at[kind] < len(self.units[kind])
 
     def take(self, kind: str, pages: int) -> Words:
         """The next units of `kind`, as many as hold `pages` pages."""
-        units, at = (self.file if kind == "file" else self.anon), self.at[kind]
+        units, at = self.units[kind], self.at[kind]
         weight = self.survey.weights[units[at : at + pages]]
         n = int(np.searchsorted(np.cumsum(weight), pages)) + 1
         self.at[kind] = min(at + n, len(units))
@@ -77,37 +81,47 @@ class Reclaim:
     def _free(self, domain: Group, need: int, break_low: bool) -> int:
         if self.machine.evict_policy is not None:
             return self._by_policy(domain, need, break_low)
+        if self._kind(domain) == "cached" and (freed := self.eviction.drop_unmapped(domain)):
+            return freed
+        if not self._anything(domain):
+            return 0
         want = self.batch(domain)
         for walk in (False, True):
             if walk or domain not in self.generations:
                 self.generations[domain] = Generation(Survey(self.machine, domain, chunks=want >= CHUNK))
             generation = self.generations[domain]
-            while (units := self._next(generation, domain, want)) is not None:
-                if freed := self.eviction.evict(generation.survey, self._allowed(generation.survey, units, domain, break_low)):
+            while (units := self._next(generation, want, self._kind(domain))) is not None:
+                survey = generation.survey
+                if freed := self.eviction.evict(survey, self._allowed(survey, units, domain, break_low)):
                     return freed
         return 0
 
-    def _next(self, generation: Generation, domain: Group, want: int) -> Words | None:
-        """The oldest units: of file pages and of anonymous ones as swappiness says; None if there are no more."""
-        left = {kind: len(getattr(generation, kind)) - generation.at[kind] for kind in ("file", "anon")}
-        if not self.machine.swap.free:
-            left["anon"] = 0
-        if not any(left.values()):
+    def _kind(self, domain: Group) -> str:
+        """What may leave anonymous memory: without free slots only pages of the swap cache, which have theirs; and so
+        in a group, where swappiness is 0 (mm/vmscan.c, get_scan_count)."""
+        group_without_swap = domain.parent is not None and not self.machine.swappiness
+        return "anon" if self.machine.swap.free and not group_without_swap else "cached"
+
+    def _anything(self, domain: Group) -> bool:
+        """Is a walk worth while?"""
+        swap = self.machine.swap
+        return bool(domain.charged[fr.FILE] or swap.in_cache or (swap.total and self._kind(domain) == "anon"))
+
+    def _next(self, generation: Generation, want: int, kind: str) -> Words | None:
+        """The oldest units, of file pages and of anonymous ones (`kind`) as swappiness says; None if all are taken."""
+        anon, file = generation.left(kind), generation.left("file")
+        if not (anon or file):
             return None
-        anon = round(want * self.machine.swappiness / 200)
-        if not left["anon"]:
-            anon = 0
-        elif not left["file"]:
-            anon = want
-        parts = [generation.take("anon", anon)] if anon else []
-        parts += [generation.take("file", want - anon)] if want > anon and left["file"] else []
-        return np.concatenate(parts) if parts else None
+        share = round(want * self.machine.swappiness / 200) if anon and file else want * anon
+        parts = [generation.take(kind, share)] if share else []
+        parts += [generation.take("file", want - share)] if want > share else []
+        return np.concatenate(parts)
 
     def _by_policy(self, domain: Group, need: int, break_low: bool) -> int:
         """Let the policy choose among all pages, each time anew."""
         survey = Survey(self.machine, domain, chunks=False)
-        if not self.machine.swap.free:
-            survey.keep(survey.kinds == fr.FILE)
+        if self._kind(domain) == "cached":
+            survey.keep((survey.kinds == fr.FILE) | (survey.words & fr.CACHED != 0))
         while len(survey.frames):
             chosen = evict.choose(self.machine, survey, need)
             if not len(chosen):

@@ -55,12 +55,18 @@ class Shortage:
                 raise ProcessKilled(_killed(process, report))
         self._slow_down(process, lack)
 
+    def reclaim_ahead(self, process: Process) -> bool:
+        """For a call that will need more than can be had: reclaim one batch where it will lack. Did that help?"""
+        domain = self._domain(process.space.group, max(0, process.space.room) + 1)
+        return domain is not None and bool(self._reclaim(domain, process, 1))
+
     def try_room(self, process: Process, lack: NoFreeFrame) -> bool:
         """As make_room, for a call that is refused rather than have somebody killed: can the frames be had?"""
         while (domain := self._domain(lack.group, lack.frames)) is not None:
             domain.count_event("max")
             if not self._reclaim(domain, process, lack.frames):
                 return False
+        self._slow_down(process, lack)
         return True
 
     def make_room_for_tables(self, process: Process, lack: NoFreeFrame, what: str) -> None:
@@ -72,14 +78,13 @@ class Shortage:
             raise OutOfMemory(errno.ENOMEM, message) from None
 
     def enforce(self, group: Group) -> None:
-        """The group's limit was lowered: reclaim, then kill, until it holds or nobody may be killed."""
-        limit = group.limits["max"]
-        assert limit is not None
-        init = self.machine.init
-        while group.usage > limit:
-            if not self._reclaim(group, init, group.usage - limit) and not (
-                self.killer.kill(group, init, group.usage - limit, 0).killed
-            ):
+        """The group's limits were set: over `high`, reclaim; over `max`, then kill, until it holds or nobody may be."""
+        high, limit, init = group.limits["high"], group.limits["max"], self.machine.init
+        while high is not None and group.usage > high and self._reclaim(group, init, group.usage - high):
+            pass
+        while limit is not None and group.usage > limit:
+            over = group.usage - limit
+            if not self._reclaim(group, init, over) and not self.killer.kill(group, init, over, 0).killed:
                 return
 
     def balance(self) -> None:
@@ -87,7 +92,8 @@ class Shortage:
         frames = self.machine.frames
         if frames.free >= self.low:
             return
-        while frames.free < self.high and self._take(self.machine.cgroups.root, self.machine.init, self.high - frames.free):
+        root, init = self.machine.cgroups.root, self.machine.init
+        while frames.free < self.high and self._take(root, init, self.high - frames.free):
             pass
 
     def _domain(self, group: Group, pages: int) -> Group | None:
@@ -104,10 +110,10 @@ class Shortage:
     def _reclaim(self, domain: Group, process: Process, pages: int) -> int:
         """Direct reclaim: the caller waits for what is written. Pages freed."""
         eviction, costs = self.reclaim.eviction, self.machine.costs
-        before = eviction.written, eviction.written_back
+        swapped, back = eviction.written, eviction.written_back
         freed = self._take(domain, process, pages)
-        waited = (eviction.written - before[0]) * costs.swap_out + (eviction.written_back - before[1]) * costs.file_write
-        self.machine.stall(process, waited)
+        swapped, back = eviction.written - swapped, eviction.written_back - back
+        self.machine.stall(process, swapped * costs.swap_out + back * costs.file_write)
         return freed
 
     def _take(self, domain: Group, process: Process, pages: int) -> int:

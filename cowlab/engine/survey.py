@@ -5,6 +5,7 @@ Linux finds who maps a frame through its anon_vma or address_space (mm/rmap.c); 
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ class Part:
 
 
 class Survey:
-    """The pages that are charged to `domain` or below. A unit is one frame, or a whole chunk of frames that are alike.
+    """The pages that are charged to `domain` or below. A unit is a frame, or a whole chunk of frames that are alike.
 
     Arrays, one item a unit: `frames` (a frame, or a chunk of frames), `whole`, `weights` (pages), `words` (of its
     frames), `kinds`, `owners`, `ages` (of its oldest page). Arrays, one item a link, in the order of units: `unit`,
@@ -43,7 +44,7 @@ class Survey:
     def __init__(self, machine: Machine, domain: Group, chunks: bool) -> None:
         self.machine = machine
         self.holders: list[Mapping | Backing] = []
-        self._inside = np.array([domain.holds(group) for group in machine.cgroups.by_number])
+        self._inside = machine.cgroups.inside(domain)
         self._links: dict[bool, list[Words]] = {False: [], True: []}  # rows (frame, holder, at), for pages and chunks
         self._walk()
         whole, pages = (self._rows(kind) for kind in (True, False))
@@ -97,7 +98,7 @@ class Survey:
         return np.concatenate([np.zeros((3, 0), np.int64), *self._links[whole]], axis=1)
 
     def _alike(self, chunks: Words, singles: Words) -> NDArray[np.bool_]:
-        """Which chunks of frames can go as a whole: of one word, of one age or of ages in order, mapped whole by all."""
+        """Which chunks of frames can go as a whole: of one word, of ages in order, mapped whole by all."""
         frames = self.machine.frames
         alike = (frames.words.row[chunks] == 0) & (frames.ages.row[chunks] == 0)
         cached = alike & (frames.words.first[chunks] & fr.CACHED != 0)
@@ -109,7 +110,7 @@ class Survey:
         return alike & ~np.isin(chunks, distinct(np.sort(singles >> SHIFT)))
 
     def _note(self, whole: Words, pages: Words) -> None:
-        chunk_units, pages_units = np.unique(whole[0]), np.unique(pages[0])
+        chunk_units, pages_units = distinct(np.sort(whole[0])), distinct(np.sort(pages[0]))
         frames = self.machine.frames
         self.frames = np.concatenate([chunk_units, pages_units])
         self.whole = np.arange(len(self.frames)) < len(chunk_units)
@@ -154,6 +155,18 @@ class Survey:
         groups = zip(np.split(unit, cuts), np.split(link, cuts), strict=True) if len(link) else ()
         return [Part(self.holders[int(self.holder[mine[0]])], self.at[mine], of) for of, mine in groups]
 
+    def split(self, units: Words) -> Survey:
+        """A survey of the pages of these `units`, which are whole chunks."""
+        links = []
+        for part in self.parts(units):
+            holder = np.full(len(part.at), self.holders.index(part.holder))
+            links.append(_as_pages(np.stack([self.frames[units][part.unit], holder, part.at])))
+        lonely = self.frames[units][self.start[units + 1] == self.start[units]]
+        links.append(_as_pages(np.stack([lonely, np.full_like(lonely, -1), lonely])))
+        pages = copy(self)
+        pages._note(np.zeros((3, 0), np.int64), np.concatenate(links, axis=1))
+        return pages
+
     def current(self, units: Words) -> NDArray[np.bool_]:
         """Which of `units` are as they were at the walk: not used since, not freed, no mapper more or less."""
         frames, whole = self.machine.frames, self.whole[units]
@@ -167,7 +180,21 @@ class Survey:
         same[~whole] = (frames.words.get(pages) == self.words[units[~whole]]) & (
             frames.ages.get(pages) == self.ages[units[~whole]]
         )
+        for part in self.parts(units):  # a mapper may have gone and another come
+            same[part.unit] &= self._linked(part, units)
         return same
+
+    def _linked(self, part: Part, units: Words) -> NDArray[np.bool_]:
+        """Which of these links still hold: does the holder have the unit's frame there?"""
+        table, frames = part.holder.table, self.frames[units][part.unit]
+        whole = self.whole[units][part.unit]
+        linked = np.zeros(len(whole), np.bool_)
+        chunks, pages = part.at[whole], table.get(part.at[~whole])
+        words = table.first[chunks]
+        linked[whole] = (table.row[chunks] == 0) & has_frame(words)
+        linked[whole] &= words >> (FRAME_SHIFT + SHIFT) == frames[whole]
+        linked[~whole] = has_frame(pages) & (pages >> FRAME_SHIFT == frames[~whole])
+        return linked
 
 
 def _as_pages(rows: Words) -> Words:

@@ -9,6 +9,8 @@ Simplified: Linux may keep the slot of a page that was read back, to drop it aga
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from . import frames as fr
@@ -28,6 +30,7 @@ class Swap:
         self.slots = Frames(pages, frames.pool, charge)
         self.cache = Table(frames.pool, len(self.slots.words))
         self.slot_of = Table(frames.pool, len(frames.words))
+        self.in_cache = 0  # frames of the swap cache
 
     @property
     def total(self) -> int:
@@ -78,6 +81,7 @@ class Swap:
         frames = self.frames.allocate_chunks(len(numbers), owner | fr.DIRTY | fr.CACHED, None)
         self.frames.values.copy_chunks(frames, slots, self.slots.values)
         self._reserve()
+        self.in_cache += len(numbers) * CHUNK
         self.cache.fill(slots, expand(frames) << (FRAME_SHIFT + SHIFT) | PRESENT, NEXT_FRAME)
         self.slot_of.fill(frames, numbers << (FRAME_SHIFT + SHIFT) | PRESENT, NEXT_FRAME)
 
@@ -106,6 +110,7 @@ class Swap:
         if not some(links):
             return
         frames = links[links != 0] >> FRAME_SHIFT
+        self.in_cache -= len(frames)
         self.cache.set(slots[links != 0], 0)
         self.slot_of.set(frames, 0)
         words = self.frames.words.get(frames) & ~fr.CACHED
@@ -115,6 +120,7 @@ class Swap:
 
     def _forget_chunks(self, slots: Words) -> None:
         frames = compact(self.cached(slots, True) >> (FRAME_SHIFT + SHIFT))
+        self.in_cache -= len(slots) * CHUNK
         self.cache.fill(slots, 0)
         self.slot_of.fill(frames, 0)
         words = self.frames.words.first[frames] & ~fr.CACHED
@@ -147,8 +153,23 @@ class Swap:
             slots[owners == owner] = allocate(int(np.count_nonzero(owners == owner)), owner)
         return slots
 
+    def uncache(self, frames: Words, whole: bool) -> Words:
+        """Take `frames` (or whole chunks of them) out of the swap cache: they are about to be freed; their slots."""
+        if whole:
+            slots = self.slot_of.first[frames] >> (FRAME_SHIFT + SHIFT)
+            self.cache.fill(slots, 0)
+            self.slot_of.fill(frames, 0)
+            self.in_cache -= len(frames) * CHUNK
+        else:
+            slots = self.slot_of.get(frames) >> FRAME_SHIFT
+            self.cache.set(slots, 0)
+            self.slot_of.set(frames, 0)
+            self.in_cache -= len(frames)
+        return cast(Words, slots)
+
     def _link(self, slots: Words, frames: Words) -> None:
         self._reserve()
+        self.in_cache += len(frames)
         self.cache.set(slots, frames << FRAME_SHIFT | PRESENT)
         self.slot_of.set(frames, slots << FRAME_SHIFT | PRESENT)
         self.frames.words.set(frames, self.frames.words.get(frames) | fr.CACHED)

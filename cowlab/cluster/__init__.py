@@ -1,0 +1,26 @@
+"""Nodes and pods: who gets memory where many share a machine, and who loses it, computed page by page.
+
+`pod.py` says what a pod asks for, `node.py` admits and runs it, `running.py` is a pod that runs, `kubelet.py` has the
+rules of eviction and restart. What is killed is decided by the kernel's rules in `cowlab.engine`.
+"""
+
+from .kubelet import ContainerState, eviction_order
+from .node import Node, NodeEvent, PodReport, Refused, leak
+from .pod import Container, Pod, oom_score_adj, qos
+from .running import RunningContainer, RunningPod
+
+__all__ = [
+    "Container",
+    "ContainerState",
+    "Node",
+    "NodeEvent",
+    "Pod",
+    "PodReport",
+    "Refused",
+    "RunningContainer",
+    "RunningPod",
+    "eviction_order",
+    "leak",
+    "oom_score_adj",
+    "qos",
+]
