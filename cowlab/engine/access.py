@@ -62,18 +62,25 @@ def touch(mapping: Mapping, area: Area, selection: Selection, write: bool, value
 
 
 def _with_room(mapping: Mapping, selection: Selection, write: bool) -> int:
-    """How many pages of `selection` frames suffice for, after a batch was reclaimed if they do not for all.
+    """How many pages of `selection` frames suffice for; where for none, a batch is reclaimed first.
 
-    While reclaim helps, a range is cut between chunks, so that these stay whole.
+    On large machines a range is cut between chunks, as long as reclaim helps, so that these stay whole.
     """
     fits = _fitting(mapping, selection, write)
-    if fits == len(selection) or not mapping.process.machine.shortage.reclaim_ahead(mapping.process):
-        return fits
+    machine = mapping.process.machine
+    whole = isinstance(selection, Range) and machine.reclaim.batch(machine.cgroups.root) >= CHUNK
+    cut = _to_chunk(selection, fits) if whole else fits
+    if cut or not machine.shortage.reclaim_ahead(mapping.process):
+        return cut or fits
     fits = _fitting(mapping, selection, write)
-    if fits < len(selection) and isinstance(selection, Range):
-        whole = (selection.start + fits) // CHUNK * CHUNK - selection.start
-        return whole if whole > 0 else fits
-    return fits
+    return (_to_chunk(selection, fits) if whole else fits) or fits
+
+
+def _to_chunk(selection: Selection, pages: int) -> int:
+    """How many of the first `pages` pages reach to the end of a chunk, or of the selection."""
+    if pages == len(selection) or not isinstance(selection, Range):
+        return pages
+    return max(0, (selection.start + pages) // CHUNK * CHUNK - selection.start)
 
 
 def _touch_range(

@@ -6,6 +6,8 @@ tmpfs without a name (mm/shmem.c, shmem_zero_setup).
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 
 from .chunks import CHUNK, SHIFT, Table, Words, expand
@@ -55,7 +57,7 @@ class Backing:
     def held(self) -> Words:
         """The frames that hold its pages."""
         words = self.table.get(np.arange(self.pages))
-        return words[words & PRESENT != 0] >> FRAME_SHIFT
+        return cast(Words, words[words & PRESENT != 0] >> FRAME_SHIFT)
 
     def swapped_pages(self) -> Words:
         """Its pages that are swapped out."""

@@ -164,7 +164,8 @@ def _check_swap(machine: Machine, mappings: list[Mapping], entries: list[Words])
     used = int(np.count_nonzero(words & fr.KIND))
     _require(used == swap.slots.used == int(np.count_nonzero(counts)) + held, "a slot is in use that nobody names")
     for mapping, mine in zip(mappings, entries, strict=True):
-        _require(int(np.count_nonzero(is_swapped(mine))) == mapping.swapped, f"{mapping.name}: swapped pages miscounted")
+        counted = int(np.count_nonzero(is_swapped(mine)))
+        _require(counted == mapping.swapped, f"{mapping.name}: {counted} pages are swapped, not {mapping.swapped}")
     links = swap.cache.get(np.arange(min(size, len(swap.cache) * CHUNK)))
     slots = np.flatnonzero(links)
     frames = links[slots] >> FRAME_SHIFT

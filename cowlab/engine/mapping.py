@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..units import PAGE_SIZE
 from . import access, calls, frames
-from .address_space import Area, Areas, NoFreeFrame
+from .address_space import AddressSpace, Area, Areas, NoFreeFrame
 from .backing import Backing
 from .chunks import Words, every, some
 from .errors import SegmentationFault
@@ -42,7 +42,7 @@ class Mapping:
         self.name = name
         self.kind = kind
         self.pages = pages  # its length when it was made
-        self.space = process.space
+        self.space: AddressSpace = process.space
         self.frames: Frames = process.machine.frames
         self.rules = process.machine.rules
         self.page_by_page = self.rules != access.DEFAULT_RULES

@@ -34,7 +34,7 @@ class Process:
         self.machine = machine
         self.name = name
         self.parent = parent
-        self._oom_score_adj = parent._oom_score_adj if parent else 0
+        self._oom_score_adj: int = parent._oom_score_adj if parent else 0
         self.children: list[Process] = []  # the living
         self.alive = True
         self.exit_reason: str | None = None  # "exited", "killed" or "oom-killed"
@@ -292,6 +292,7 @@ class Process:
         else:
             return None
         backing.lengthen(pages, self.space.group.owner)
+        self.machine.shortage.settle(self)
         return backing
 
     def _need_frames_for(self, pages: int) -> None:

@@ -45,7 +45,8 @@ class Generation:
 
     def take(self, kind: str, pages: int) -> Words:
         """The next units of `kind`, as many as hold `pages` pages."""
-        units, at = self.units[kind], self.at[kind]
+        units: Words = self.units[kind]
+        at = self.at[kind]
         weight = self.survey.weights[units[at : at + pages]]
         n = int(np.searchsorted(np.cumsum(weight), pages)) + 1
         self.at[kind] = min(at + n, len(units))

@@ -58,7 +58,10 @@ class Shortage:
     def reclaim_ahead(self, process: Process) -> bool:
         """For a call that will need more than can be had: reclaim one batch where it will lack. Did that help?"""
         domain = self._domain(process.space.group, max(0, process.space.room) + 1)
-        return domain is not None and bool(self._reclaim(domain, process, 1))
+        if domain is None or not self._reclaim(domain, process, 1):
+            return False
+        domain.count_event("max")
+        return True
 
     def try_room(self, process: Process, lack: NoFreeFrame) -> bool:
         """As make_room, for a call that is refused rather than have somebody killed: can the frames be had?"""
@@ -126,24 +129,36 @@ class Shortage:
 
     # memory.high ------------------------------------------------------------------------------------------------
 
+    def settle(self, process: Process) -> None:
+        """After a call charged much at once: groups over memory.high reclaim."""
+        for group in process.space.group.upward():
+            high = group.limits["high"]
+            if high is not None and group.usage > high:
+                group.count_event("high")
+                self.enforce(group)
+
     def _slow_down(self, process: Process, lack: NoFreeFrame) -> None:
-        """Groups over memory.high: reclaim, and where that does not do, let the caller sleep, and let it go on."""
+        """Groups over memory.high reclaim; where that does not do, the caller sleeps, for the worst, and goes on."""
+        worst = 0
         for group in lack.group.upward():
             high = group.limits["high"]
             while high is not None and group.usage + lack.frames > high + group.overrun:
                 group.count_event("high")
                 if self._reclaim(group, process, lack.frames):
                     continue
-                group.overrun = group.usage + lack.frames + max(BATCH, high // 256) - high
-                batches = max(1, max(BATCH, high // 256) // BATCH)
-                self._sleep(process, group.usage + lack.frames - high, high, batches)
+                step = max(BATCH, high // 256)
+                over = group.usage + lack.frames - high
+                group.overrun = over + step
+                worst = max(worst, _delay(over, high) * (step // BATCH))
+        if worst:
+            self.machine.stall(process, worst)
+            self.machine.record("throttle", process.name, "", (0, 0), lack.frames)
 
-    def _sleep(self, process: Process, over: int, high: int, batches: int) -> None:
-        """64 s x (overage / limit) squared for each 64 pages (calculate_high_delay)."""
-        ns = min(int(64 * SECOND * (over / max(high, 1)) ** 2), LONGEST)
-        if ns > SHORTEST:
-            self.machine.stall(process, ns * batches)
-            self.machine.record("throttle", process.name, "", (0, 0), batches * BATCH)
+
+def _delay(over: int, high: int) -> int:
+    """Nanoseconds of sleep for 64 pages: 64 s x (overage / limit) squared (calculate_high_delay)."""
+    ns = min(int(64 * SECOND * (over / max(high, 1)) ** 2), LONGEST)
+    return ns if ns > SHORTEST else 0
 
 
 def _killed(process: Process, report: oom.Report) -> str:

@@ -1,8 +1,8 @@
 """The state of a machine as a value, equal for machines that would act alike.
 
 Frames are renamed by the order in which page tables first name them, so that it does not matter which frames a
-machine took, nor how its tables are stored; swap slots likewise. When pages were last used is not part of it. Everything is kept in runs: stretches of pages with equal flags on frames
-that follow each other, as long as can be.
+machine took, nor how its tables are stored; swap slots likewise. When pages were last used is not part of it.
+Everything is kept in runs: stretches of pages with equal flags on frames that follow each other, as long as can be.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ def _runs(table: Table, words: int, steps: bool) -> Words:
     lengths = np.concatenate([np.minimum(CHUNK, words - (whole << SHIFT)), np.ones_like(single)])
     first = np.concatenate([table.first[whole], table.get(single)])
     order = np.argsort(starts)
-    step = NEXT_FRAME * (has_frame(first[order]) | is_swapped(first[order])) if steps else np.zeros(len(order), np.int64)
+    numbered = has_frame(first[order]) | is_swapped(first[order])
+    step = NEXT_FRAME * numbered if steps else np.zeros(len(order), np.int64)
     return _merge(np.stack([starts, lengths, first], axis=1)[order], step)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """The links of some units to one holder: positions `at` there, and for each the position of its unit in the list."""
+    """The links of some units to one holder: pages (or chunks) `at` there, and for each the position of its unit."""
 
     holder: Mapping | Backing
     at: Words
@@ -107,7 +107,7 @@ class Survey:
             fine = swap.slot_of.row[chunks[cached]] == 0
             slots = swap.slot_of.first[chunks[cached]] >> (FRAME_SHIFT + SHIFT)
             alike[cached] = fine & (swap.slots.words.row[slots] == 0) & (swap.cache.row[slots] == 0)
-        return alike & ~np.isin(chunks, distinct(np.sort(singles >> SHIFT)))
+        return cast(NDArray[np.bool_], alike & ~np.isin(chunks, distinct(np.sort(singles >> SHIFT))))
 
     def _note(self, whole: Words, pages: Words) -> None:
         chunk_units, pages_units = distinct(np.sort(whole[0])), distinct(np.sort(pages[0]))

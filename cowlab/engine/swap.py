@@ -20,7 +20,7 @@ from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT
 
 
 class Swap:
-    """The swap area of a machine: `slots` are kept as frames are, and charged to the group that the page was charged to.
+    """The swap area of a machine: `slots` are kept as frames are, each charged to the group of its page.
 
     `cache` says for each slot which frame holds its page in memory, `slot_of` the reverse.
     """
@@ -183,10 +183,10 @@ class Swap:
         """The chunks of frames that are in the swap cache as wholes."""
         self._reserve()
         whole = (self.cache.row == 0) & (self.cache.first != 0)
-        return self.cache.first[whole] >> (FRAME_SHIFT + SHIFT)
+        return cast(Words, self.cache.first[whole] >> (FRAME_SHIFT + SHIFT))
 
     def cached_pages(self) -> Words:
         """The other frames that are in the swap cache."""
         chunks = np.flatnonzero(self.cache.row)
         words = self.cache.get(((chunks << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1))
-        return words[words != 0] >> FRAME_SHIFT
+        return cast(Words, words[words != 0] >> FRAME_SHIFT)

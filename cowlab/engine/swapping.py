@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -45,7 +45,7 @@ def _last(run: Run, entries: Words, links: Words) -> Mask:
     cached = links != 0
     if some(cached):
         mapped[cached] = run.frame_words(run.frames_in(links[cached])) >= fr.MAPPER
-    return (entries & ALONE != 0) | ((words >> fr.COUNT_SHIFT == 1) & ~mapped)
+    return cast(Mask, (entries & ALONE != 0) | ((words >> fr.COUNT_SHIFT == 1) & ~mapped))
 
 
 def one_owner(mapping: Mapping, selection: Selection) -> bool:
@@ -58,7 +58,7 @@ def one_owner(mapping: Mapping, selection: Selection) -> bool:
 
 
 def swap_in(part: Run, writable: bool, tally: Tally) -> Run:
-    """Bring in the swapped pages of `part`, in an area that is `writable` or not; the run, which may be of pages now."""
+    """Bring in the swapped pages of `part`, in an area that is `writable` or not; the run, perhaps of pages now."""
     swap, mapping = part.mapping.swap, part.mapping
     entries = part.words_of(part.table)
     links = swap.cached(part.frames_in(entries), part.whole)
