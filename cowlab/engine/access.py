@@ -144,11 +144,10 @@ def _fault_again(mapping: Mapping, number: int, write: bool) -> str:
 
 
 def _special(mapping: Mapping, selection: Selection) -> bool:
-    """Is a page among them that must be read from a file or an object's slot, or that is charged to another group?"""
+    """Is a page among them that a shared object has in a slot, or that is charged to another group?"""
     backing = mapping.backing
-    if backing is not None and (backing.reclaimed or not backing.cached):
-        words = backing.table.get(selection.pages())
-        return some(words & PRESENT == 0) if backing.name is not None else some(is_swapped(words))
+    if backing is not None and backing.name is None and backing.reclaimed:
+        return some(is_swapped(backing.table.get(selection.pages())))
     return not swapping.one_owner(mapping, selection)
 
 

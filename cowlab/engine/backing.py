@@ -82,12 +82,24 @@ class Backing:
 
     def _bring_in(self, start: int, stop: int, owner: int) -> None:
         first, last = -(-start // CHUNK), stop >> SHIFT
+        before, self.frames.now = self.frames.now, self.frames.now + stop - start
         if last > first and self.frames.can_allocate_chunks(last - first):
             self.create_chunks(np.arange(first, last), owner)
         else:
             first = last = stop >> SHIFT
         self.create_pages(np.arange(start, min(stop, first << SHIFT)), owner)
         self.create_pages(np.arange(max(start, last << SHIFT), stop), owner)
+        self._age(start, stop, before + 1 - start)
+
+    def _age(self, start: int, stop: int, base: int) -> None:
+        """Pages [start, stop) came in one after the other: page i was used at touch number `base + i`."""
+        first, last = -(-start // CHUNK), stop >> SHIFT
+        chunks = np.arange(first, max(first, last))
+        uniform = chunks[self.table.row[chunks] == 0]
+        self.frames.ages.fill(self.table.first[uniform] >> (FRAME_SHIFT + SHIFT), base + (uniform << SHIFT), 1)
+        pages = np.arange(start, stop)
+        pages = pages[~np.isin(pages >> SHIFT, uniform)]
+        self.frames.ages.set(self.table.get(pages) >> FRAME_SHIFT, base + pages)
 
     def create(self, page: int, owner: int) -> int:
         """Bring `page` into memory, charged to `owner` (the bits of a group); its frame.

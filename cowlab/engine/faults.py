@@ -81,6 +81,7 @@ def write_missing(page: Page) -> None:
         page.count_minor()
         frame = page.zero_frame()
     else:
+        page.need_room_to_copy()
         frame = page.copy_of(page.backing_frame())  # the page cache has the page, but it is not mapped
     page.map(frame, writable=True, dirty=True)
 

@@ -188,6 +188,10 @@ class Page:
         value = self.frames.values.at(frame)
         return self.frames.allocate(self._owner | fr.DIRTY | fr.EXCLUSIVE | fr.ANON, value)
 
+    def need_room_to_copy(self) -> None:
+        """Frames can be had for the copy and for the file's page: making room for one must not take the other."""
+        self.mapping.space.need_frames(1 if self.cached_frame is not None else 2)
+
     def backing_frame(self) -> int:
         """The frame of the file or object that holds this page, brought into memory if need be. Counts the fault."""
         assert self.backing

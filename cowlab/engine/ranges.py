@@ -14,6 +14,7 @@ import numpy as np
 
 from . import frames as fr
 from . import swapping
+from .backing import SHADOW
 from .chunks import CHUNK, SHIFT, Where, Words, distinct, every, expand, some
 from .page import WINDOW, Tally
 from .page_table import DIRTY, NEXT_FRAME, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame, is_swapped
@@ -29,18 +30,25 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Plan:
-    """What an access will do to one run: which of its pages get a zeroed frame, a copy, their own frame again."""
+    """What an access will do to one run: which of its pages get a new frame, a copy, their own frame again.
+
+    `read` are pages of a file that must come from the disk before they are copied.
+    """
 
     run: Run
     entries: Words
     fill: Mask
     copy: Mask
     reuse: Mask
+    read: Mask | None = None
 
     @property
     def need(self) -> int:
         """Frames that it takes."""
-        return (int(np.count_nonzero(self.fill)) + int(np.count_nonzero(self.copy))) * self.run.weight
+        pages = int(np.count_nonzero(self.fill)) + int(np.count_nonzero(self.copy))
+        if self.read is not None:
+            pages += int(np.count_nonzero(self.read))
+        return pages * self.run.weight
 
     def in_pages(self) -> Plan:
         """The same for single pages, if not so many whole chunks of frames are free."""
@@ -52,14 +60,15 @@ class Plan:
 def plan(run: Run, write: bool) -> Plan:
     """What `on_read` or `on_write` decides for each page of `run`."""
     entries = run.words_of(run.table)
-    nothing = np.zeros(len(run), np.bool_)
+    nothing, backing = np.zeros(len(run), np.bool_), run.mapping.backing
+    missing = nothing if backing is None else run.words_of(backing.table) & PRESENT == 0
     if not run.mapping.private:
-        backing = run.mapping.backing
-        assert backing
-        return Plan(run, entries, run.words_of(backing.table) & PRESENT == 0, nothing, nothing)
+        return Plan(run, entries, missing, nothing, nothing)
     if not write:
-        return Plan(run, entries, nothing, nothing, nothing)
-    return Plan(run, entries, *_plan_private_write(run, entries))
+        return Plan(run, entries, missing & (entries & PRESENT == 0), nothing, nothing)
+    fill, copy, reuse = _plan_private_write(run, entries)
+    read = None if backing is None else missing & copy & (entries & PRESENT == 0)
+    return Plan(run, entries, fill, copy, reuse, read)
 
 
 def _plan_private_write(run: Run, entries: Words) -> tuple[Mask, Mask, Mask]:
@@ -92,7 +101,7 @@ def _decide(run: Run, flags: Words, words: Words) -> tuple[Mask, Mask, Mask]:
 def need(mapping: Mapping, selection: Selection, write: bool) -> int:
     """Frames, for data and page tables, that an access would take."""
     data = 0
-    if write or not mapping.private:
+    if write or mapping.backing is not None:
         data = sum(plan(run, write).need for run in selection.runs(mapping))
     if mapping.swapped:
         data += swapping.need(mapping, selection, write)
@@ -144,9 +153,10 @@ def _copy(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
     """write_protected and write_missing where they copy: a new frame; the old one loses its mapper if it had one."""
     mapping = part.mapping
     present = entries & PRESENT != 0
-    words = entries
+    words, major = entries, tally.major
     if not every(present):
         assert mapping.backing
+        _bring_in(part.pick(~present), tally)
         words = np.where(present, entries, part.words_of(mapping.backing.table))
     old = part.frames_in(words)
     new = part.new_anon(value)
@@ -160,7 +170,7 @@ def _copy(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
     n = len(part) * part.weight
     mapping.anon += n
     tally.copy += n
-    tally.minor += n
+    tally.minor += n - (tally.major - major)
 
 
 def _reuse(part: Run, entries: Words, value: int | None, tally: Tally) -> None:
@@ -191,21 +201,18 @@ def _write_shared(each: Plan, value: int | None, tally: Tally) -> None:
             run.set_values(run.frames_in(entries[present]), value)
     if not every(present):
         part = run.pick(~present)
+        major = tally.major
         frames = _map_backing(part, WRITABLE | DIRTY, fr.DIRTY, tally)
-        tally.minor += len(part) * run.weight
+        tally.minor += len(part) * run.weight - (tally.major - major)
         if value is not None:
             part.set_values(frames, value)
 
 
 def _map_backing(part: Run, bits: int, flags: int, tally: Tally) -> Where:
-    """Let entries that map nothing map their backing's frames, created where missing; the frames."""
+    """Let entries that map nothing map their backing's frames, brought into memory where missing; the frames."""
     backing = part.mapping.backing
     assert backing
-    missing = part.words_of(backing.table) & PRESENT == 0
-    if some(missing):
-        numbers = part.numbers()[missing]
-        (backing.create_chunks if part.whole else backing.create_pages)(numbers, part.mapping.space.group.owner)
-        tally.zero_fill += len(numbers) * part.weight
+    _bring_in(part, tally)
     frames = part.frames_in(part.words_of(backing.table))
     part.set_frame_words(frames, (part.frame_words(frames) | flags) + fr.MAPPER)
     part.map(frames, PRESENT | bits)
@@ -213,6 +220,22 @@ def _map_backing(part: Run, bits: int, flags: int, tally: Tally) -> Where:
     part.mapping.other += n
     tally.file_map += n
     return frames
+
+
+def _bring_in(part: Run, tally: Tally) -> None:
+    """Have the pages of `part` in memory: made, if shared memory; read from disk by a major fault each, if a file's."""
+    backing = part.mapping.backing
+    assert backing
+    missing = part.words_of(backing.table) & PRESENT == 0
+    if not some(missing):
+        return
+    numbers = part.numbers()[missing]
+    if backing.name is None:
+        tally.zero_fill += len(numbers) * part.weight
+    else:
+        tally.major += len(numbers) * part.weight
+        tally.refault += int(np.count_nonzero(part.words_of(backing.table)[missing] & SHADOW)) * part.weight
+    (backing.create_chunks if part.whole else backing.create_pages)(numbers, part.mapping.space.group.owner)
 
 
 def read(mapping: Mapping, area: Area, selection: Selection, tally: Tally) -> None:
@@ -246,7 +269,8 @@ def _read_chunks(part: Run, tally: Tally) -> None:
     """read_backing for whole chunks: one fault a window where the pages are in memory, one a page where not."""
     assert part.mapping.backing
     created = int(np.count_nonzero(part.words_of(part.mapping.backing.table) & PRESENT == 0))
-    tally.minor += created * CHUNK + (len(part) - created) * (CHUNK // WINDOW)
+    made = created if part.mapping.backing.name is None else 0  # pages of a file are major faults: see _bring_in
+    tally.minor += made * CHUNK + (len(part) - created) * (CHUNK // WINDOW)
     if part.whole and created and not part.frames.can_allocate_chunks(created):
         part = part.as_pages()
     first = int(part.numbers()[0])
@@ -265,7 +289,8 @@ def _read_windows(part: Run, selection: Selection, tally: Tally) -> None:
     in_memory = mapping.backing.table.get(grid) & PRESENT != 0
     mapped = mapping.table.get(grid) & PRESENT != 0
     created = touched & ~in_memory
-    tally.minor += int(np.count_nonzero(created))
+    if mapping.backing.name is None:  # pages of a file are major faults: see _bring_in
+        tally.minor += int(np.count_nonzero(created))
     first = _first_touched(windows, part.at, selection)
     tally.minor += int(np.count_nonzero(mapping.backing.table.get(first) & PRESENT))
     pages = grid[created | (in_memory & ~mapped)]

@@ -91,6 +91,8 @@ class Reclaim:
             if walk or domain not in self.generations:
                 self.generations[domain] = Generation(Survey(self.machine, domain, chunks=want >= CHUNK))
             generation = self.generations[domain]
+            if not walk and not generation.left("file") and domain.charged[fr.FILE] >= want:
+                continue  # pages of files came in since the walk: look for them before more is swapped
             while (units := self._next(generation, want, self._kind(domain))) is not None:
                 survey = generation.survey
                 if freed := self.eviction.evict(survey, self._allowed(survey, units, domain, break_low)):
