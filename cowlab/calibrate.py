@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from .engine.costs import Costs
 
-__all__ = ["add_arguments", "calibrate", "main", "measure", "run"]
+__all__ = ["calibrate", "main", "measure", "run"]
 
 ROUNDS = 15
 FAULT_PAGES = 4096  # 16 MiB; a copy takes as much again
@@ -121,13 +121,8 @@ def _bare_interpreter() -> Iterator[tuple[IO[str], Callable[[], str]]]:
 # ---- the command -----------------------------------------------------------------------------------------------------
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The arguments of `cowlab calibrate`."""
-    parser.add_argument("--save", type=Path, metavar="FILE", help="write the costs to this file, as JSON")
-
-
 def main(args: argparse.Namespace) -> int:
-    """Run the command with what `add_arguments` asked for."""
+    """Run `cowlab calibrate [--save FILE]`; its exit status."""
     return run(sys.stdout, args.save)
 
 

@@ -35,6 +35,10 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
 
         tour.main(sys.stdout)
         return 0
+    if options.command == "calibrate":
+        from cowlab import calibrate
+
+        return calibrate.main(options)
     from cowlab import verify
 
     return int(verify.main(traces=options.traces, seed=options.seed))
@@ -55,11 +59,13 @@ def _parser() -> argparse.ArgumentParser:
         help="copy the lessons to this folder and open them there (installed without the repository: "
         "./cowlab-course); lessons that you changed are never overwritten",
     )
-    commands = parser.add_subparsers(dest="command", metavar="[tour | verify]")
+    commands = parser.add_subparsers(dest="command", metavar="[tour | verify | calibrate]")
     commands.add_parser("tour", help="the worked examples of the course, in this terminal")
     verify = commands.add_parser("verify", help="compare the model with this machine's own kernel")
     verify.add_argument("--traces", type=_positive, default=200, metavar="N", help="how many (default: 200)")
     verify.add_argument("--seed", type=int, default=0, metavar="S", help="draw other traces (default: 0)")
+    calibrate = commands.add_parser("calibrate", help="measure what forks and faults take on this machine")
+    calibrate.add_argument("--save", type=Path, metavar="FILE", help="write the costs to this file, as JSON")
     return parser
 
 

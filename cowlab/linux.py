@@ -64,7 +64,7 @@ MAPPED, EXCLUSIVE, SWAPPED, FILE = 1, 2, 4, 8
 """Flags of a page (/proc/PID/pagemap): it has an entry; this process alone maps its frame; it is in swap; its frame
 belongs to a file or to shared memory. A zero page is MAPPED alone."""
 
-OPERATIONS = ("spawn", "mmap", "fork", "read", "write", "munmap", "dontneed", "protect", "exit")
+GROUP_OPERATIONS = ("group", "limit", "remove", "attach", "move")
 FILE_PAGES = 600
 ADDRESS_SPACE = 1 << 30  # for the interpreter itself, beside what the trace maps
 MOST_RUNS = 4
@@ -115,7 +115,9 @@ def run(x: Trace, pages: When = "end", expected: list[Entry] | None = None) -> R
     `pages` says when to look at every page: at the end, after each operation ("each"), or never ("none"). Of the
     machine settings none can be set on a real machine, and all are ignored, but for copy_on_write=False, which Linux
     cannot do (ValueError). An access that the kernel would punish with a signal is not made, and its entry says EFAULT,
-    as the model's does.
+    as the model's does. `advance` and `load` pass no time here. Every process keeps the oom_score_adj 1000, so that the
+    kernel would take it first: what a trace sets from 0 on changes nothing, below 0 it is refused. Memory groups, files
+    that are not cached, and more than one file are refused too (ValueError).
 
     A major fault, which no trace has a reason for, means that the kernel was reclaiming: then it runs again, four times
     at most. With `expected`, the model's entries, it runs until the kernel says just that, or the same thing twice.
@@ -145,7 +147,7 @@ def file_window() -> int:
 
 def has_major_fault(entries: list[Entry]) -> bool:
     """Whether a process had to wait for the disk."""
-    return any(entry.get("major") for entry in entries)
+    return any(np.any(entry.get("major", 0)) for entry in entries)
 
 
 # ---- what is refused before anything starts --------------------------------------------------------------------------
@@ -159,11 +161,32 @@ def checked(x: Trace) -> list[Operation]:
     if valid["machine"].get("copy_on_write", True) is False:
         raise ValueError("copy_on_write=False cannot run on Linux, which always copies on write: use the model for it")
     ops: list[Operation] = valid["ops"]
+    files = {op.get("file", "file") for op in ops if is_of_file(op)}
     for index, op in enumerate(ops):
-        if op["op"] not in OPERATIONS:
-            raise ValueError(f"operation {index} ({op['op']}) has no twin on a real kernel: only the model can do it")
+        if reason := no_twin(op, files):
+            raise ValueError(
+                f"operation {index} ({op['op']}) has no twin on a real kernel: only the model can do it. {reason}"
+            )
     check_size(trace.peak(x))
     return ops
+
+
+def no_twin(op: Operation, files: set[str]) -> str | None:
+    """Why real processes cannot do an operation, or must not, in a trace that uses `files`; None if they can."""
+    if op["op"] in GROUP_OPERATIONS or "group" in op:
+        return "Memory groups take privileges, and would be left behind."
+    if min(op.get("adj", 0), op.get("oom_score_adj", 0)) < 0:
+        return "An oom_score_adj below 0 takes privileges, and would have the kernel spare this process before others."
+    if op["op"] == "file" and not op["cached"]:
+        return "Whether a page of a file is in the kernel's cache cannot be set for certain."
+    if is_of_file(op) and len(files) > 1:
+        return "There is one file for all file mappings of a trace."
+    return None
+
+
+def is_of_file(op: Operation) -> bool:
+    """Does it map, or speak of, a file?"""
+    return op["op"] == "file" or str(op.get("kind", "")).startswith("file")
 
 
 def check_size(peak: int) -> None:
@@ -178,7 +201,7 @@ def check_size(peak: int) -> None:
 
 def uses_file(ops: list[Operation]) -> bool:
     """Whether a file is mapped."""
-    return any(str(op.get("kind", "")).startswith("file") for op in ops)
+    return any(op["op"] == "mmap" and is_of_file(op) for op in ops)
 
 
 def job_for(ops: list[Operation], pages: str) -> dict[str, Any]:

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 
 import pytest
 
+import cowlab
 from cowlab import Machine, linux, replay, scenarios, trace
 from cowlab.units import parse_size
 
-ALL = (scenarios.fork_sharing, scenarios.zygote, scenarios.batch_explosion)
+ALL = tuple(each for name in scenarios.__all__ if isinstance(each := getattr(scenarios, name), scenarios.Scenario))
 every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 SMALL_PEAK = 256 << 20
+
+
+def ran(scenario, **values) -> Machine:
+    """The machine after a scenario, whatever was refused and whoever died."""
+    made = scenario(**values)
+    machine = Machine(**made["machine"])
+    trace.run_through(machine, made["ops"])
+    return machine
+
+
+def killed(machine: Machine) -> list[str]:
+    return [task.name for report in machine.oom_reports for task in report.killed]
 
 
 def extremes(parameter: scenarios.Parameter) -> list[object]:
@@ -50,11 +64,123 @@ def test_the_small_version_has_the_same_shape_and_takes_at_most_256_mib(scenario
     assert {op["op"] for op in small["ops"]} == {op["op"] for op in scenario()["ops"]}
 
 
+def test_all_scenarios_are_here() -> None:
+    assert {scenario.name for scenario in ALL} == {
+        "first_write",
+        "fork_sharing",
+        "zygote",
+        "overcommit",
+        "oom_victim",
+        "cgroup_isolation",
+        "headroom",
+        "batch_explosion",
+        "paging",
+        "bursty",
+    }
+
+
 @every_scenario
-def test_the_small_version_agrees_with_this_kernel(scenario) -> None:
+def test_its_docstring_says_what_it_shows(scenario) -> None:
+    assert "\n\n    Shows: " in scenario.__doc__
+
+
+@every_scenario
+def test_the_small_version_agrees_with_this_kernel_or_is_about_groups(scenario) -> None:
     if reason := linux.available():
         pytest.skip(f"Linux: {reason}")
-    assert linux.replay(scenario.small()) == replay(scenario.small())
+    if scenario is scenarios.cgroup_isolation:
+        with pytest.raises(ValueError, match="groups take privileges"):
+            linux.replay(scenario.small())
+    else:
+        assert linux.replay(scenario.small()) == replay(scenario.small())
+
+
+def test_a_zygote_with_code_agrees_with_this_kernel() -> None:
+    if reason := linux.available():
+        pytest.skip(f"Linux: {reason}")
+    made = scenarios.zygote(size="16 MiB", tabs=4, code_percent=40)
+    assert linux.replay(made) == replay(made)
+
+
+# Values beside the default, such that every parameter is seen to move something of what a run ends with.
+OTHERWISE = {
+    "first_write": {"size": "1 MiB", "read_percent": 0, "written_percent": 90},
+    "fork_sharing": {"size": "1 MiB", "children": 5, "written_percent": 90, "copy_on_write": False},
+    "zygote": {"size": "64 MiB", "tabs": 5, "written_percent": 50, "copy_on_write": False, "code_percent": 40},
+    "overcommit": {"mode": 2, "request": "4 GiB", "requests": 5, "written_percent": 20, "ram": "4 GiB"},
+    "headroom": {"size": "64 MiB", "processes": 9, "written_percent": 20, "independent": True, "ram": "16 GiB"},
+    "batch_explosion": {
+        "data": "128 MiB",
+        "workers": 10,
+        "written_percent": 10,
+        "ram": "512 GiB",
+        "swap": "8 GiB",
+        "in_rounds": True,
+    },
+    "oom_victim": {
+        "service": "1 GiB",
+        "leak": "16 MiB",
+        "rounds": 10,
+        "service_adj": -500,
+        "leaker_adj": 500,
+        "ram": "2 GiB",
+    },
+    "cgroup_isolation": {
+        "ram": "4 GiB",
+        "reserved_percent": 40,
+        "steady_pods": 1,
+        "steady": "100 MiB",
+        "leak": "1 GiB",
+        "rounds": 5,
+        "leakers": 5,
+        "limited": False,
+    },
+    "paging": {
+        "heap": "12 MiB",
+        "file": "8 MiB",
+        "passes": 2,
+        "writing": False,
+        "swappiness": 200,
+        "ram": "64 MiB",
+        "swap": "0 B",
+    },
+    "bursty": {
+        "ram": "1 GiB",
+        "swap": "0 B",
+        "promise": "32 MiB",
+        "overcommit_percent": 100,
+        "mean_percent": 80,
+        "bursts": False,
+        "correlated": True,
+        "ticks": 5,
+        "seed": 7,
+    },
+}
+MOVES = [(scenario, parameter.name) for scenario in ALL for parameter in scenario.parameters]
+
+
+def outcome(machine: Machine) -> dict[str, object]:
+    """What can be read off a machine at the end of a scenario."""
+    return {
+        "meminfo": machine.meminfo(),
+        "vmstat": machine.vmstat(),
+        "clock": machine.clock,
+        "log": [(event.kind, event.process, event.count) for event in machine.log],
+        "killed": killed(machine),
+        "peaks": {path: (group.peak, group.max) for path, group in machine.cgroups.items()},
+        "values": [m.values(0, 1).tolist() for p in machine.processes for m in p.mappings.values()],
+    }
+
+
+@pytest.mark.parametrize(("scenario", "name"), MOVES, ids=[f"{s.name}-{name}" for s, name in MOVES])
+def test_each_parameter_moves_something(scenario, name: str, defaults) -> None:
+    assert outcome(ran(scenario, **{name: OTHERWISE[scenario.name][name]})) != defaults(scenario)
+
+
+@pytest.fixture(scope="module")
+def defaults():
+    """What each scenario ends with at its defaults, computed once."""
+    return functools.cache(lambda scenario: outcome(ran(scenario)))
 
 
 @pytest.mark.parametrize(
@@ -110,6 +236,130 @@ def test_the_explosion_is_promised_at_the_forks_and_used_at_the_writes() -> None
     assert forked.meminfo()["Committed_AS"] == 101 * parse_size("2 GiB") // 1024
     assert forked.meminfo()["AnonPages"] == parse_size("2 GiB") // 1024
     assert trace.peak(made) / 2**30 == pytest.approx(202.4, abs=0.1)
+
+
+def test_a_first_write_takes_a_frame_and_a_read_none() -> None:
+    machine = ran(scenarios.first_write, size="1 MiB", read_percent=50, written_percent=25)
+    assert machine.meminfo()["Committed_AS"] == 1024
+    assert machine.meminfo()["AnonPages"] == 256
+    assert machine.vmstat()["pgfault"] == 128 + 64  # what was read and is then written takes two
+
+
+def test_code_from_a_file_is_shared_with_a_zygote_and_without() -> None:
+    machine = ran(scenarios.zygote, code_percent=40, tabs=5)
+    assert machine.meminfo()["Cached"] == 120 * 1024
+    assert machine["tab 1"].rss == parse_size("300 MiB")
+    assert machine["tab 1"].smaps()["code"]["Pss"] == pytest.approx(120 * 1024 / 6, abs=1)
+
+
+def test_a_zygote_starts_from_stated_bytes() -> None:
+    load = next(op for op in scenarios.zygote()["ops"] if op["op"] == "load")
+    assert (load["bytes"], load["relocated"]) == (parse_size("120 MiB"), parse_size("6 MiB"))
+
+
+@pytest.mark.parametrize(("mode", "granted"), [(0, 3), (1, 3), (2, 0)])
+def test_the_same_requests_in_the_three_modes(mode: int, granted: int) -> None:
+    machine = ran(scenarios.overcommit, mode=mode)
+    assert len(machine["process"].mappings) == granted
+    assert machine.meminfo()["Committed_AS"] == granted * 12 * 2**20
+
+
+def test_mode_0_refuses_a_single_request_beyond_ram_and_mode_1_does_not() -> None:
+    assert not ran(scenarios.overcommit, mode=0, request="24 GiB")["process"].mappings
+    assert len(ran(scenarios.overcommit, mode=1, request="24 GiB")["process"].mappings) == 3
+
+
+def test_the_service_dies_for_anothers_leak_unless_told_otherwise() -> None:
+    assert killed(ran(scenarios.oom_victim)) == ["service"]
+    assert killed(ran(scenarios.oom_victim, service_adj=-500)) == ["leaker"]
+    assert killed(ran(scenarios.oom_victim, leaker_adj=500)) == ["leaker"]
+
+
+def test_the_pod_at_its_limit_dies_alone() -> None:
+    machine = ran(scenarios.cgroup_isolation)
+    assert killed(machine) == ["leaky"]
+    assert machine.oom_reports[0].group == "/pods/leaky"
+    assert machine.cgroups["/pods/leaky"].peak == parse_size("8 GiB")
+    assert machine.cgroups["/system"].current // 2**20 == 1024 + 2  # and page tables
+
+
+def test_without_limits_a_leak_in_many_processes_kills_the_system() -> None:
+    assert killed(ran(scenarios.cgroup_isolation, limited=False, leakers=20))[0] == "system"
+    assert {name.split()[0] for name in killed(ran(scenarios.cgroup_isolation, leakers=20))} == {"leaky"}
+
+
+def test_promises_alone_do_no_harm() -> None:
+    healthy = ran(scenarios.headroom)
+    assert healthy.meminfo()["Committed_AS"] / 2**20 == pytest.approx(15, abs=0.1)
+    assert healthy.meminfo()["AnonPages"] == 300 * 1024
+    assert killed(healthy) == []
+
+
+def test_the_same_promises_used_are_an_overload() -> None:
+    for values in ({"written_percent": 30}, {"independent": True}):
+        assert killed(ran(scenarios.headroom, **values))
+
+
+def test_a_working_set_larger_than_ram_thrashes_with_swap_and_kills_without() -> None:
+    made = scenarios.paging(heap="48 MiB")
+    loops = [entry["major"] for op, entry in zip(made["ops"], replay(made), strict=True) if op["op"] == "loop"]
+    assert all(majors[0] > 0 for majors in loops)
+    assert killed(ran(scenarios.paging, heap="48 MiB", swap="0 B")) == ["process"]
+    assert killed(ran(scenarios.paging, swap="0 B")) == []  # the file gives way
+
+
+def test_bursts_that_meet_stall_and_kill_where_others_do_not() -> None:
+    steady, apart, together = (ran(scenarios.bursty, **how) for how in ({"bursts": False}, {}, {"correlated": True}))
+    assert killed(steady) == killed(apart) == []
+    assert killed(together)
+    assert together.pressure()["some"]["total"] > apart.pressure()["some"]["total"]
+
+
+def test_bursts_are_those_of_the_seed_and_leave_the_mean_use_about_alike() -> None:
+    assert scenarios.bursty(seed=3) == scenarios.bursty(seed=3) != scenarios.bursty(seed=4)
+    ops = scenarios.bursty(ticks=100)["ops"][3 * 48 :]  # after the jobs have started
+    use = [op["stop"] for op in ops if op["op"] == "write"]
+    assert sum(use) / len(use) / 2048 == pytest.approx(0.4, abs=0.02)
+
+
+def test_with_more_jobs_the_bursts_of_the_others_stay() -> None:
+    def of_job_1(percent: int) -> list[dict[str, object]]:
+        ops = scenarios.bursty(overcommit_percent=percent)["ops"]
+        return [op for op in ops if op.get("pid") == "job 1"]
+
+    assert of_job_1(100) == of_job_1(200)
+
+
+def test_the_factor_of_the_first_kill_falls_as_bursts_meet() -> None:
+    values = {"swap": "0 B", "ticks": 8}
+    ways = ({"bursts": False}, {"bursts": True}, {"correlated": True})
+    steady, apart, together = (
+        scenarios.first_kill(scenarios.bursty, "overcommit_percent", **values, **way) for way in ways
+    )
+    assert steady == 250  # of what is promised 40% is used: 250% of RAM fill it, and page tables do not fit
+    assert together == 100  # all that is promised is used at once
+    assert together < apart < steady
+
+
+def test_a_scenario_without_kills_has_no_first_kill() -> None:
+    assert scenarios.first_kill(scenarios.fork_sharing, "children") is None
+    with pytest.raises(ValueError, match="no ranged parameter 'size'"):
+        scenarios.first_kill(scenarios.fork_sharing, "size")
+
+
+def test_in_rounds_all_workers_write_at_once() -> None:
+    ops = scenarios.batch_explosion(data="128 MiB", workers=2, in_rounds=True)["ops"]
+    turns = [(op["pid"], op["start"]) for op in ops if op["op"] == "write"][1:]
+    assert turns[:4] == [("worker 1", 0), ("worker 2", 0), ("worker 1", 4096), ("worker 2", 4096)]
+    assert len(turns) == 2 * 8
+
+
+def test_the_explosion_on_64_gib_ends_in_kills() -> None:
+    made = scenarios.batch_explosion(ram="64 GiB")
+    machine = Machine(**made["machine"])
+    with pytest.raises(cowlab.ProcessKilled, match="'worker 31' was killed"):
+        trace.run(machine, made["ops"])
+    assert killed(machine) == [f"worker {n}" for n in range(100, 30, -1)]
 
 
 def test_scenarios_import_neither_jupyter_nor_matplotlib() -> None:

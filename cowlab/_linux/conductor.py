@@ -109,6 +109,9 @@ class Conductor:
         self.methods: dict[str, Callable[[Process, Message], tuple[Message, float]]] = {
             "fork": self.fork,
             "exit": self.exit,
+            "kill": self.exit,
+            "loop": self.loop,
+            **dict.fromkeys(("load", "oom_score_adj"), self.nothing),
             "mmap": self.mmap,
             **dict.fromkeys(("read", "write"), self.access),
             **dict.fromkeys(("munmap", "dontneed", "protect"), self.change),
@@ -140,6 +143,8 @@ class Conductor:
         kind = op["op"]
         if kind == "spawn":
             return self.spawn(op)
+        if kind in ("advance", "file"):  # time passes by itself; the file is there
+            return {"error": None}, 0.0
         process = self.living.get(op["pid"])
         if process is None:  # its fork was refused
             return failed("ESRCH", op), 0.0
@@ -175,15 +180,15 @@ class Conductor:
         return error_of(answer), answer["seconds"]
 
     def exit(self, process: Process, op: Message) -> tuple[Message, float]:
-        """The process ends; its children, who must outlive it, become the conductor's."""
+        """The process ends, by itself or killed; its children, who must outlive it, become the conductor's."""
         children = [other for other in self.living.values() if other.parent == process.pid]
         for child in children:
             child.ask({"op": "guard", "parent": 0})
-        seconds = end(self.living.pop(op["pid"]))
+        seconds = end(self.living.pop(op["pid"]), killed=op["op"] == "kill")
         for child in children:
             child.parent = os.getpid()
             child.ask({"op": "guard", "parent": child.parent})
-        return {}, seconds
+        return {"error": None} if op["op"] == "kill" else {}, seconds
 
     def mmap(self, process: Process, op: Message) -> tuple[Message, float]:
         """Each region starts on the next free 1 GiB boundary, as in the model."""
@@ -217,6 +222,21 @@ class Conductor:
         answer = process.ask(order)
         return {"error": None, **{key: answer[key] for key in counts_of(op)}}, answer["seconds"]
 
+    def loop(self, process: Process, op: Message) -> tuple[Message, float]:
+        """Accesses, pass after pass; the faults of each as lists."""
+        step, entries, seconds = {**op, "op": op["access"], "value": op.get("value", 1)}, [], 0.0
+        for _ in range(op["passes"]):
+            entry, took = self.access(process, step)
+            entries.append(entry)
+            seconds += took
+            if entry["error"]:
+                break
+        return {"error": entries[-1]["error"], **{key: [e[key] for e in entries] for key in counts_of(op)}}, seconds
+
+    def nothing(self, process: Process, op: Message) -> tuple[Message, float]:
+        """What makes no difference to a real process of a trace."""
+        return {"error": None}, 0.0
+
     def change(self, process: Process, op: Message) -> tuple[Message, float]:
         """munmap, dontneed, protect: a call for each stretch of pages, up to the first that fails."""
         region, answer, seconds = process.regions[op["region"]], {}, 0.0
@@ -243,12 +263,14 @@ def counts_of(op: Message) -> tuple[str, ...]:
     """What an entry counts beside its error."""
     if op["op"] == "read":
         return "minor", "major", "digest"
-    return ("minor", "major") if op["op"] == "write" or op.get("populate") else ()
+    return ("minor", "major") if op["op"] in ("write", "loop") or op.get("populate") else ()
 
 
 def failed(error: str, op: Message) -> Message:
     """The entry of an operation that was not done."""
-    return {} if op["op"] == "exit" else {"error": error, **dict.fromkeys(counts_of(op), 0)}
+    if op["op"] == "exit":
+        return {}
+    return {"error": error, **{key: [] if op["op"] == "loop" else 0 for key in counts_of(op)}}
 
 
 def stretches(op: Message) -> list[tuple[int, int]]:
@@ -266,11 +288,15 @@ def error_of(answer: Message) -> Message:
     return {"error": errno.errorcode[number] if number else None}
 
 
-def end(process: Process) -> float:
-    """Tell a process to exit; wait until it has, and its children have their new parent. The seconds that took."""
+def end(process: Process, killed: bool) -> float:
+    """Tell a process to exit, or kill it; wait until it has ended, and its children have their new parent. The seconds
+    that took."""
     handle = os.pidfd_open(process.pid)
     began = time.perf_counter()
-    orders.send(process.channel, {"op": "exit"})
+    if killed:
+        signal.pidfd_send_signal(handle, signal.SIGKILL)
+    else:
+        orders.send(process.channel, {"op": "exit"})
     poll = select.poll()
     poll.register(handle, select.POLLIN)
     poll.poll()

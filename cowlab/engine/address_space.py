@@ -219,7 +219,7 @@ class AddressSpace:
     def need_frames(self, data: int, tables: int = 0) -> None:
         """Raise NoFreeFrame unless so many frames for data and for table pages can be had."""
         need = data + self.table_frames(tables)
-        if self.room < need:
+        if need and self.room < need:
             raise NoFreeFrame(need, self.group)
 
     def count_tables(self, tables: int, payer: Group | None = None) -> None:

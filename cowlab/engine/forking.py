@@ -31,8 +31,7 @@ def fork(mapping: Mapping, child: Mapping, copied: list[Area]) -> None:
 
 def _share_slots(run: Run, entries: Words, child: Mapping) -> None:
     """The slots that `entries` name are named once more."""
-    swapped = is_swapped(entries) if run.mapping.swapped else None
-    if swapped is None or not some(swapped):
+    if not run.mapping.swap.slots.used or not some(swapped := is_swapped(entries)):
         return
     slots, words = run.frames_in(entries[swapped]), run.mapping.swap.slots.words
     if run.whole:

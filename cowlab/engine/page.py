@@ -239,8 +239,7 @@ class Page:
             self.frames.words.put(frame, word | fr.EXCLUSIVE)
         self.mapping.swapped -= 1
         self.mapping.anon += 1
-        writable = alone and not self.protected
-        self._set(entry_for(frame, writable, writable))
+        self._set(entry_for(frame, alone and not self.protected, dirty=True))
 
     def map(self, frame: int, writable: bool, dirty: bool) -> None:
         """Let the entry map `frame`."""

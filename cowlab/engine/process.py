@@ -353,6 +353,8 @@ def copy_mapping(mapping: Mapping, tables: Tables, child: Process) -> int:
     if copied and not by_page:
         if copy_on_write:
             mapping.table.clear_bits(WRITABLE | ALONE if mapping.swapped else WRITABLE)
+        elif mapping.swapped:
+            mapping.table.clear_bits(ALONE)  # slots are shared all the same: whoever writes first copies
         table = mapping.copy_entries(tables, child)
     else:
         table = PageTable(mapping.frames.pool, mapping.pages, mapping.table.gib, child.space.uppers)

@@ -94,4 +94,4 @@ def _map(part: Run, entries: Words, links: Words, writable: bool) -> None:
     words = part.frame_words(frames)
     alone = (entries & ALONE != 0) | ((words & fr.CACHED == 0) & (words < 2 * fr.MAPPER))
     part.set_frame_words(frames, np.where(alone, words | fr.EXCLUSIVE, words))
-    part.map(frames, np.where(alone & writable, PRESENT | WRITABLE | DIRTY, PRESENT))
+    part.map(frames, np.where(alone & writable, PRESENT | WRITABLE | DIRTY, PRESENT | DIRTY))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..units import PAGE_SIZE, format_size
+from ..units import PAGE_SIZE, format_size, parse_size
 from .observation import Group, Memory, Run
 
 Op = Mapping[str, Any]
@@ -23,6 +23,17 @@ def operation(op: Op) -> str:
         "dontneed": lambda: f"{op['pid']} drops {_pages(op)} of {op['region']}",
         "read": lambda: f"{op['pid']} reads {_pages(op)} of {op['region']}",
         "write": lambda: f"{op['pid']} writes {_pages(op)} of {op['region']}",
+        "loop": lambda: f"{op['pid']} goes {op['passes']:,} times through {_pages(op)} of {op['region']}",
+        "load": lambda: f"{op['pid']} loads a program of {format_size(parse_size(op['bytes']))}",
+        "kill": lambda: f"{op['pid']} is killed",
+        "oom_score_adj": lambda: f"{op['pid']} has oom_score_adj {op['adj']} from here on",
+        "group": lambda: f"group {op['path']} is made",
+        "limit": lambda: f"group {op['path']} gets other limits",
+        "remove": lambda: f"group {op['path']} is removed",
+        "attach": lambda: f"{op['pid']} moves to group {op['group']}",
+        "move": lambda: f"{op['pid']} moves to group {op['group']}",
+        "file": lambda: f"file {op['file']} exists",
+        "advance": lambda: f"{op['seconds']:g} s pass",
     }
     return verb[op["op"]]()
 
