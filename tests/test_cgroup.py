@@ -577,6 +577,19 @@ def test_a_high_of_zero_is_legal_too():
     assert a.events()["high"] > 0
 
 
+@pytest.mark.parametrize("high", range(6))
+def test_a_call_that_needs_several_frames_at_once_passes_high_too(high):
+    m = cowlab.Machine("4 MiB", swap="4 MiB", check=True)
+    a = m.cgroup("/a", high=high * PAGE)
+    p = m.spawn(cgroup=a)
+    p.mmap(PAGE, name="heap").write(value=7)  # three page tables, and then a page
+    child = p.fork()  # three tables more
+    child["heap"].write(value=8)  # may have to read the page and to copy it
+    assert (p["heap"].values()[0], child["heap"].values()[0]) == (7, 8)
+    assert a.events()["high"] > 0
+    assert a.stat()["pagetables"] == 6 * PAGE
+
+
 def test_high_and_max_each_do_their_part():
     m = cowlab.Machine("4 MiB", page_tables=False)
     a = m.cgroup("/a", high=50 * PAGE, max=100 * PAGE)

@@ -476,6 +476,18 @@ def test_private_copies_of_a_file_go_to_swap_and_the_file_is_dropped(m, parent):
     assert (slots(m), text.values(1, 3).tolist()) == (2, [1001, 9])
 
 
+@pytest.mark.parametrize("touched", [{"start": 0}, {"start": 0, "stop": 3}, {"pages": [2, 1]}])
+def test_fault_around_maps_no_file_page_over_a_private_one_that_is_swapped_out(m, parent, touched):
+    text = parent.mmap("64 KiB", kind="file-private", file="text", name="text")
+    text.write(3, value=9)
+    swap_out(m)
+    m.spawn().mmap("64 KiB", kind="file-shared", file="text").read()  # the file is in the cache again
+    assert text.read(**touched) == (1, 0, 0, 0, 0)
+    assert text.values(2, 5).tolist() == [1002, 9, 1004]
+    assert (text.rss, parent.swap) == (15 * PAGE, PAGE)
+    assert text.read() == (0, 1, 0, 0, 0)
+
+
 # ---- what goes
 
 
@@ -869,6 +881,40 @@ def test_6_a_copy_without_a_free_frame_never_takes_its_own_source(policy, frames
     assert child["heap"].values().tolist() == [2]
     assert values(other["rest"]) == {3}
     assert m.oom_reports == []
+
+
+@pytest.mark.parametrize("policy", ["fifo", "lru", None])
+@pytest.mark.parametrize("cached", [False, True])
+@pytest.mark.parametrize("limit", ["ram", "max", "high"])
+def test_6_a_copy_of_a_file_page_never_takes_its_own_source(limit, cached, policy):
+    """A first write needs the page of the file, and beside it a frame for the copy."""
+    m = machine(10 if limit == "ram" else 100, swap=0, evict_policy=policy)
+    m.file("file", cached)
+    m.spawn("reader").mmap(10 * PAGE, kind="file-shared", file="file").read()
+    group = m.cgroup("/g", **({} if limit == "ram" else {limit: 10 * PAGE}))
+    text = m.spawn("writer", cgroup=group).mmap(10 * PAGE, kind="file-private", file="file", name="text")
+    m["reader"].exit()
+    if limit == "ram":  # the tenth copy would leave no frame for the page that it is a copy of
+        with pytest.raises(cowlab.ProcessKilled):
+            text.write(value=7)
+        assert m.oom_reports[0].done == 9
+    else:  # the page of the file is charged to whoever read it first
+        assert text.write(value=7).copied == 10
+        assert values(text) == {7}
+
+
+@pytest.mark.parametrize("policy", ["fifo", "lru", None])
+def test_6_nor_does_it_when_the_group_pays_for_both(policy):
+    def write(**limit):
+        m = machine(100, swap=0, evict_policy=policy)
+        m.file("file", cached=False)
+        text = m.spawn(cgroup=m.cgroup("/g", **limit)).mmap(20 * PAGE, kind="file-private", file="file")
+        text.write(value=7)
+        return text
+
+    assert values(write(high=10 * PAGE)) == {7}
+    with pytest.raises(cowlab.ProcessKilled, match="after 9 pages"):
+        write(max=10 * PAGE)
 
 
 @pytest.mark.parametrize("policy", ["fifo", "lru", "clock", "random", None])

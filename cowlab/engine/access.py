@@ -168,7 +168,11 @@ def _fitting(mapping: Mapping, selection: Selection, write: bool) -> int:
     free = max(0, mapping.space.room)
     tables = mapping.space.table_frames(mapping.table.missing_tables(selection.chunks))
     most = 2 if mapping.swapped else 1  # frames a page: one to read it, one for the copy
-    if most * len(selection) + tables <= free or ranges.need(mapping, selection, write) <= free:
+    if most * len(selection) + tables <= free:
+        return len(selection)
+    if isinstance(selection, Range):
+        return ranges.fitting(mapping, selection, write, free)
+    if ranges.need(mapping, selection, write) <= free:
         return len(selection)
     fits, too_many = 0, len(selection)
     while too_many - fits > 1:

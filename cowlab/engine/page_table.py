@@ -85,20 +85,20 @@ class PageTable(Table):
         leaves = self.leaves[chunks]
         if every(leaves):
             return 0
-        middles, uppers = self._upper_levels(chunks)
+        middles, uppers = self.missing_upper_levels(chunks)
         return int(leaves.size - np.count_nonzero(leaves)) + len(middles) + len(uppers)
 
     def add_tables(self, chunks: Where) -> int:
         """Add the table pages that touching `chunks` needs; how many were missing."""
         missing = self.missing_tables(chunks)
         if missing:
-            middles, uppers = self._upper_levels(chunks)
+            middles, uppers = self.missing_upper_levels(chunks)
             self.leaves[chunks] = True
             self.middles[middles] = True
             self.uppers |= uppers
         return missing
 
-    def _upper_levels(self, chunks: Where) -> tuple[Words, set[int]]:
+    def missing_upper_levels(self, chunks: Where) -> tuple[Words, set[int]]:
         """The middle tables, and the upper ones, that touching `chunks` would add."""
         if isinstance(chunks, slice):
             touched = np.arange(chunks.start >> SHIFT, ((chunks.stop - 1) >> SHIFT) + 1)

@@ -26,22 +26,28 @@ def swapped_runs(mapping: Mapping, selection: Selection) -> list[Run]:
 
 def need(mapping: Mapping, selection: Selection, write: bool) -> int:
     """Frames that bringing the swapped pages of `selection` in would take, with the copies that a write makes then."""
-    total = 0
-    for run in swapped_runs(mapping, selection):
-        entries = run.words_of(run.table)
-        slots = run.frames_in(entries)
-        links = mapping.swap.cached(slots, run.whole)
-        total += int(np.count_nonzero(links == 0)) * run.weight
+    runs = selection.runs(mapping)
+    return sum(int(needs(run, run.words_of(run.table), write).sum()) * run.weight for run in runs)
+
+
+def needs(run: Run, entries: Words, write: bool) -> Words:
+    """The same for each word of `run`, a page of it: a frame to read it, unless it is cached, and one for a copy."""
+    frames = np.zeros(len(run), np.int64)
+    swapped = is_swapped(entries)
+    if some(swapped):
+        entries = entries[swapped]
+        links = run.mapping.swap.cached(run.frames_in(entries), run.whole)
+        frames[swapped] = links == 0
         if write:
-            total += int(np.count_nonzero(~_last(run, entries, links))) * run.weight
-    return total
+            frames[swapped] += ~_last(run, entries, links)
+    return frames
 
 
 def _last(run: Run, entries: Words, links: Words) -> Mask:
-    """Which pages nobody else can see, in memory or in their slot."""
+    """Which pages, whose slots these `entries` name, nobody else can see, in memory or in their slot."""
     table = run.mapping.swap.slots.words
     words = table.first[run.frames_in(entries)] if run.whole else table.get(entries >> FRAME_SHIFT)
-    mapped = np.zeros(len(run), np.bool_)
+    mapped = np.zeros(len(entries), np.bool_)
     cached = links != 0
     if some(cached):
         mapped[cached] = run.frame_words(run.frames_in(links[cached])) >= fr.MAPPER
