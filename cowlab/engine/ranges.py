@@ -152,11 +152,15 @@ def _needs_of_tables(mapping: Mapping, selection: Range) -> tuple[list[Words], l
 
 def write(mapping: Mapping, selection: Selection, value: int | None, tally: Tally) -> None:
     """`on_write` for all pages of `selection`, which frames suffice for."""
+    done = 0
     for swapped in swapping.swapped_runs(mapping, selection):
         part = swapping.swap_in(swapped, True, tally)
         minor = tally.minor
         _write_private(plan(part, write=True).in_pages(), value, tally)
         tally.minor = minor  # in the same fault
+        done += len(part) * part.weight
+    if done == len(selection):
+        return
     plans = [plan(run, write=True).in_pages() for run in selection.runs(mapping)]
     mapping.space.count_tables(mapping.table.add_tables(selection.chunks))
     for each in plans:
