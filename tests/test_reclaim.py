@@ -917,6 +917,23 @@ def test_6_nor_does_it_when_the_group_pays_for_both(policy):
         write(max=10 * PAGE)
 
 
+@pytest.mark.parametrize("pages", [1, 2])
+def test_6_nor_does_it_where_two_groups_pay_and_one_limit_above_holds_for_both(pages):
+    m = machine(100)
+    top = m.cgroup("/g")
+    parent = m.spawn("parent", cgroup=m.cgroup("/g/a"))
+    heap_of(parent, 1, value=1)
+    child = parent.fork("child", cgroup="/g")
+    swap_out(m)
+    top.max = pages * PAGE
+    if pages == 2:  # the page that is read is charged to /g/a, the copy to /g
+        assert child["heap"].write(value=2) == (0, 1, 0, 1, 0)
+        assert (values(parent["heap"]), values(child["heap"])) == ({1}, {2})
+    else:  # two frames are never to be had: of equals the parent is looked at last, and dies
+        assert child["heap"].write(value=2).copied == 0
+        assert (parent.exit_reason, values(child["heap"])) == ("oom-killed", {2})
+
+
 @pytest.mark.parametrize("policy", ["fifo", "lru", "clock", "random", None])
 def test_6_many_copies_on_a_machine_that_is_full(policy):
     m = machine(64, evict_policy=policy)
@@ -956,6 +973,53 @@ def test_a_page_that_was_unmapped_and_made_anew_since_the_walk():
     new.write(value=3)
     hog.write(0, 900, value=4)
     assert (set(old.values(400, 512).tolist()), values(new), set(hog.values(0, 900).tolist())) == ({1}, {3}, {4})
+
+
+# ---- chunks: memory that goes 2 MiB at a time
+
+
+@pytest.fixture
+def large():
+    """Large enough for reclaim to take whole leaf tables of pages."""
+    return cowlab.Machine("256 MiB", swap="1 GiB", overcommit="always")
+
+
+def test_contents_survive_in_large_ranges(large):
+    p = large.spawn()
+    heap = p.mmap("400 MiB", name="heap")
+    for part in range(10):
+        heap.write(part * 10240, (part + 1) * 10240, value=part + 1)
+    heap.write(pages=range(5, 102400, 1000), value=99)
+    expected = np.repeat(np.arange(1, 11, dtype=np.uint64), 10240)
+    expected[5::1000] = 99
+    assert (heap.values() == expected).all()
+    assert p.rss + p.swap == 400 * MIB
+    assert slots(large) == p.swap // PAGE
+    heap.read()
+    assert (heap.values() == expected).all()
+    p.exit()
+    assert (slots(large), used(large)) == (0, 0)
+
+
+def test_a_fork_tree_larger_than_memory_keeps_everyones_contents(large):
+    parent = large.spawn()
+    parent.mmap("100 MiB", name="heap").write(value=1)
+    children = [parent.fork() for _ in range(4)]
+    for n, child in enumerate(children):
+        child["heap"].write(n * 2560, 25600, value=n + 2)
+    for n, child in enumerate(children):
+        assert set(child["heap"].values(0, n * 2560).tolist()) <= {1}
+        assert set(child["heap"].values(n * 2560, 25600).tolist()) == {n + 2}
+    assert values(parent["heap"]) == {1}
+    private = 25600 * 5 - 2560 * (1 + 2 + 3)  # pages, of which each is in memory, in a slot, or in both
+    assert used(large) - large.meminfo()["PageTables"] // 4 + slots(large) >= private
+    for p in large.processes:
+        p["heap"].read()
+    assert values(parent["heap"]) == {1}
+    assert set(children[3]["heap"].values(3 * 2560, 25600).tolist()) == {5}
+    for p in large.processes:
+        p.exit()
+    assert (slots(large), used(large)) == (0, 0)
 
 
 # ---- at random

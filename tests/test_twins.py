@@ -66,7 +66,16 @@ def some_pages(dice, length):
 class Three:
     """A machine that treats ranges at once, one that runs page by page, and the reference."""
 
-    def __init__(self, frames=3_000, page_tables=True, swap=0, copy_on_write=True, replaced=RULES, reference=True, overcommit=0):
+    def __init__(
+        self,
+        frames=3_000,
+        page_tables=True,
+        swap=0,
+        copy_on_write=True,
+        replaced=RULES,
+        reference=True,
+        overcommit=0,
+    ):
         arguments = {
             "ram": frames * PAGE,
             "swap": swap * PAGE,
@@ -77,7 +86,8 @@ class Three:
         }
         self.fast = cowlab.Machine(**arguments)
         self.slow = page_by_page(*replaced, **arguments)
-        self.model = Model(frames, page_tables, swap if not overcommit else 10**6) if copy_on_write and reference else None
+        promised = 10**6 if overcommit else swap  # the reference knows mode 0 alone
+        self.model = Model(frames, page_tables, promised) if copy_on_write and reference else None
         for m in (self.fast, self.slow, self.model or self.fast):
             if "cold" not in m.files:
                 m.file("cold", cached=False)

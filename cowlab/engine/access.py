@@ -167,7 +167,8 @@ def _fitting(mapping: Mapping, selection: Selection, write: bool) -> int:
     """How many pages of `selection`, from its first on, the free frames suffice for."""
     free = max(0, mapping.space.room)
     tables = mapping.space.table_frames(mapping.table.missing_tables(selection.chunks))
-    most = 2 if mapping.swapped else 1  # frames a page: one to read it, one for the copy
+    reads = mapping.swapped or (mapping.private and mapping.backing)
+    most = 2 if reads else 1  # frames a page: one to read it, one for the copy
     if most * len(selection) + tables <= free:
         return len(selection)
     if isinstance(selection, Range):

@@ -239,7 +239,7 @@ class Group:
             group.usage += pages
             if group.usage > group.most:
                 group.most = group.usage
-            elif group.overrun and group.usage <= (group.limits["high"] or 0):
+            elif pages < 0 and group.overrun and group.usage <= (group.limits["high"] or 0):
                 group.overrun = 0
             group = group.parent
 

@@ -251,11 +251,11 @@ class Mapping:
             self.space.need_frames(reads + copies)
             return
         self.space.need_frames(copies)
-        room, root = owner.room(), self.process.machine.cgroups.root
-        if self.frames.free - self.frames.reserve < reads + copies:
-            raise NoFreeFrame(reads + copies, root)
-        if room is not None and room < reads:
-            raise NoFreeFrame(reads, owner)
+        shared = next(group for group in owner.upward() if group.holds(self.space.group))
+        for group, pages in ((owner, reads), (shared, reads + copies)):
+            room, free = group.room(), self.frames.free - self.frames.reserve
+            if pages and (free if room is None else min(room, free)) < pages:
+                raise NoFreeFrame(pages, group)
 
     def count_words(self, words: Words, weight: int, owner: Mapping) -> None:
         """As `count_mapped`, for the frames with these words, each `weight` pages, which `owner` maps or mapped."""

@@ -306,7 +306,7 @@ class Page:
     def neighbours(self) -> list[tuple[Page, int]]:
         """What a read fault here maps as well: pages of the window that are in memory and not mapped, their frames."""
         pages = (Page(self.mapping, self.area, i, self.tally) for i in range(*self.window()) if i != self.number)
-        found = [(page, page.cached_frame) for page in pages if not page.present]
+        found = [(page, page.cached_frame) for page in pages if not (page.present or page.swapped)]
         return [(page, frame) for page, frame in found if frame is not None]
 
     def window(self) -> tuple[int, int]:

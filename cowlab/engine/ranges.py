@@ -333,7 +333,7 @@ def _read_windows(part: Run, selection: Selection, tally: Tally) -> None:
     assert mapping.backing and not isinstance(part.at, slice)
     windows, grid, touched = _windows(mapping, part.at)
     in_memory = mapping.backing.table.get(grid) & PRESENT != 0
-    mapped = mapping.table.get(grid) & PRESENT != 0
+    mapped = mapping.table.get(grid) & (PRESENT | SWAPPED) != 0  # or swapped out: not free to be mapped
     created = touched & ~in_memory
     if mapping.backing.name is None:  # pages of a file are major faults: see _bring_in
         tally.minor += int(np.count_nonzero(created))

@@ -34,6 +34,7 @@ class Generation:
 
     def __init__(self, survey: Survey) -> None:
         self.survey = survey
+        self.made = survey.machine.frames.now
         file, order = survey.kinds == fr.FILE, np.argsort(survey.ages, kind="stable")
         cached = survey.words & fr.CACHED != 0
         self.units = {"file": order[file[order]], "anon": order[~file[order]], "cached": order[cached[order]]}
@@ -91,8 +92,8 @@ class Reclaim:
             if walk or domain not in self.generations:
                 self.generations[domain] = Generation(Survey(self.machine, domain, chunks=want >= CHUNK))
             generation = self.generations[domain]
-            if not walk and not generation.left("file") and domain.charged[fr.FILE] >= want:
-                continue  # pages of files came in since the walk: look for them before more is swapped
+            if not walk and self._files_came(generation, domain, want):
+                continue
             while (units := self._next(generation, want, self._kind(domain))) is not None:
                 survey = generation.survey
                 if freed := self.eviction.evict(survey, self._allowed(survey, units, domain, break_low)):
@@ -104,6 +105,13 @@ class Reclaim:
         in a group, where swappiness is 0 (mm/vmscan.c, get_scan_count)."""
         group_without_swap = domain.parent is not None and not self.machine.swappiness
         return "anon" if self.machine.swap.free and not group_without_swap else "cached"
+
+    def _files_came(self, generation: Generation, domain: Group, want: int) -> bool:
+        """Did pages of files come in since the walk, so that a new one pays before more is swapped?"""
+        if generation.left("file") or domain.charged[fr.FILE] < want:
+            return False
+        since = self.machine.frames.now - generation.made
+        return self.machine.swappiness == 0 or since > len(generation.survey.frames) // 4
 
     def _anything(self, domain: Group) -> bool:
         """Is a walk worth while?"""

@@ -43,7 +43,10 @@ class Shortage:
         machine.frames.reserve = min_free
 
     def make_room(self, process: Process, lack: NoFreeFrame, done: int = 0) -> None:
-        """Return when frames can be had. Raises ProcessKilled if the caller had to die, Deadlock if nobody may."""
+        """Reclaim until frames can be had, or kill once; then the caller tries again.
+
+        Raises ProcessKilled if the caller had to die, Deadlock if nobody may.
+        """
         while (domain := self._domain(lack.group, lack.frames)) is not None:
             domain.count_event("max")
             if self._reclaim(domain, process, lack.frames):
@@ -53,6 +56,7 @@ class Shortage:
                 raise Deadlock(oom.nobody(report))
             if not process.alive:
                 raise ProcessKilled(_killed(process, report))
+            return  # the caller may need less now
         self._slow_down(process, lack)
 
     def reclaim_ahead(self, process: Process) -> bool:
@@ -75,7 +79,8 @@ class Shortage:
     def make_room_for_tables(self, process: Process, lack: NoFreeFrame, what: str) -> None:
         """As make_room, for a system call: where nobody may be killed it is refused."""
         try:
-            self.make_room(process, lack)
+            while self._domain(lack.group, lack.frames) is not None:
+                self.make_room(process, lack)
         except Deadlock as error:
             message = f"{what}: {format_pages(lack.frames)} cannot be had. {error}"
             raise OutOfMemory(errno.ENOMEM, message) from None
