@@ -104,8 +104,8 @@ def test_free_and_used_frames_make_up_ram_and_slots_the_swap_area(seed):
     info = m.meminfo()
     tables = info["PageTables"] if m.page_tables else 0
     assert info["MemFree"] + info["AnonPages"] + info["Cached"] + tables == info["MemTotal"]
-    shared = sum(p.smaps()[n]["Swap"] for p in m.processes for n, mapping in p.mappings.items()
-                 if mapping.kind == "shared") if info["SwapTotal"] else 0
+    shared = sum(kib.get("Swap", 0) for p in m.processes for name, kib in p.smaps().items()
+                 if p[name].kind == "shared")
     swapped = sum(p.swap for p in m.processes) // 1024 + shared
     used = info["SwapTotal"] - info["SwapFree"]
     assert used <= swapped  # a slot that several name counts once

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import ages, faults, ranges, swapping
+from . import ages, faults, needs, ranges, swapping
 from .address_space import Area, NoFreeFrame
 from .chunks import CHUNK, Words, some
 from .errors import Error
@@ -172,13 +172,13 @@ def _fitting(mapping: Mapping, selection: Selection, write: bool) -> int:
     if most * len(selection) + tables <= free:
         return len(selection)
     if isinstance(selection, Range):
-        return ranges.fitting(mapping, selection, write, free)
-    if ranges.need(mapping, selection, write) <= free:
+        return needs.fitting(mapping, selection, write, free)
+    if needs.need(mapping, selection, write) <= free:
         return len(selection)
     fits, too_many = 0, len(selection)
     while too_many - fits > 1:
         middle = (fits + too_many) // 2
-        if ranges.need(mapping, selection.cut(middle)[0], write) <= free:
+        if needs.need(mapping, selection.cut(middle)[0], write) <= free:
             fits = middle
         else:
             too_many = middle

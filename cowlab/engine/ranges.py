@@ -17,7 +17,7 @@ from . import swapping
 from .backing import SHADOW
 from .chunks import CHUNK, SHIFT, Where, Words, distinct, every, expand, some
 from .page import WINDOW, Tally
-from .page_table import DIRTY, GIB_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame, is_swapped
+from .page_table import DIRTY, NEXT_FRAME, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame, is_swapped
 from .runs import Mask, Range, Run, Scatter, Selection
 
 if TYPE_CHECKING:
@@ -101,53 +101,6 @@ def _decide(run: Run, flags: Words, words: Words) -> tuple[Mask, Mask, Mask]:
     from_file = run.mapping.backing is not None
     fill = readonly & (flags & ZERO != 0) if from_file else readonly & ~mapped
     return fill, readonly & ~once & ~fill, readonly & once
-
-
-def need(mapping: Mapping, selection: Selection, write: bool) -> int:
-    """Frames, for data and page tables, that an access would take."""
-    data = 0
-    if write or mapping.backing is not None:
-        data = sum(plan(run, write).need for run in selection.runs(mapping))
-    if mapping.swapped:
-        data += swapping.need(mapping, selection, write)
-    return data + mapping.space.table_frames(mapping.table.missing_tables(selection.chunks))
-
-
-def fitting(mapping: Mapping, selection: Range, write: bool, room: int) -> int:
-    """How many pages of `selection`, from its first on, `room` frames suffice for."""
-    at, frames, weights = _needs_of_tables(mapping, selection)
-    for run in selection.runs(mapping):
-        each = plan(run, write)
-        needs = each.needs()
-        if mapping.swapped:
-            needs += swapping.needs(run, each.entries, write)
-        at.append(run.numbers() << SHIFT if run.whole else run.numbers())
-        frames.append(needs)
-        weights.append(np.full(len(run), run.weight))
-    position, need, weight = (np.concatenate(parts) for parts in (at, frames, weights))
-    order = np.argsort(position, kind="stable")
-    total = np.cumsum((need * weight)[order])
-    first = int(np.searchsorted(total, room, side="right"))  # the first that does not fit as a whole
-    if first == len(order):
-        return len(selection)
-    i = order[first]
-    left = room - (int(total[first - 1]) if first else 0)
-    return int(position[i]) - selection.start + left // int(need[i])
-
-
-def _needs_of_tables(mapping: Mapping, selection: Range) -> tuple[list[Words], list[Words], list[Words]]:
-    """Where the access would add page tables: pages, and how many frames each place takes."""
-    table, chunks = mapping.table, selection.chunks
-    if not mapping.space.table_frames(table.missing_tables(chunks)):
-        return [], [], []
-    numbers = expand(chunks)
-    missing = numbers[~table.leaves[chunks]]
-    at = [np.maximum(missing << SHIFT, selection.start)]
-    middles, uppers = table.missing_upper_levels(chunks)
-    at.append(np.maximum(middles << GIB_SHIFT, selection.start))
-    starts = [max((upper << SHIFT) - table.gib, 0) << GIB_SHIFT for upper in uppers]
-    at.append(np.maximum(np.array(starts, np.int64), selection.start))
-    return at, [np.ones(len(part), np.int64) for part in at], [np.ones(len(part), np.int64) for part in at]
 
 
 def write(mapping: Mapping, selection: Selection, value: int | None, tally: Tally) -> None:
