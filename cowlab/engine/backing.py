@@ -108,6 +108,7 @@ class Backing:
         """
         word = self.table.at(page)
         frame = self.frames.allocate(owner | self.kind | (DIRTY if word & SWAPPED else 0), self.value(page))
+        self.frames.ages.put(frame, self.frames.now)
         if word & SWAPPED:
             self.swap.discard(np.array([word >> FRAME_SHIFT]))
         self.table.put(page, frame << FRAME_SHIFT | PRESENT)

@@ -64,6 +64,8 @@ def access(
 
 def count(mapping: Mapping, tally: Tally, span: tuple[int, int]) -> None:
     """Add what a call did to the counters of its process and its machine, and to the log."""
+    if not (tally.minor or tally.major):
+        return  # without a fault nothing was done but loads and stores
     process, machine = mapping.process, mapping.process.machine
     process.minor_faults += tally.minor
     process.major_faults += tally.major

@@ -58,7 +58,7 @@ def write_protected(page: Page) -> None:
     """A store through a read-only entry of private memory (do_wp_page): copy on write."""
     page.need_family()
     page.count_minor()
-    if page.anonymous and page.mappers == 1 and not page.slot_held:
+    if page.alone:
         page.reuse()  # the last owner: nobody else can see the frame (wp_can_reuse_anon_folio)
         page.set_dirty()
     else:

@@ -126,15 +126,15 @@ class Frames:
     # One frame --------------------------------------------------------------------------------------------------
 
     def allocate(self, word: int, value: int) -> int:
-        """A free frame with that word, holding `value`; the caller has seen that one is free."""
+        """A free frame with that word, holding `value`; the caller has seen that one is free, and marks its age."""
         if not self._loose.size:
             self._open_chunk()
         frame = self._loose.pop_one()
         self._count(word, 1)
         self.words.put(frame, word)
         self.values.put(frame, value)
-        for table in self._stamps:
-            table.put(frame, self.now)
+        if self.born:
+            self.born.put(frame, self.now)
         return frame
 
     def word(self, frame: int) -> int:

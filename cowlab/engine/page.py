@@ -127,9 +127,12 @@ class Page:
         return bool(self.entry & SWAPPED)
 
     @property
-    def slot_held(self) -> bool:
-        """Was the frame swapped in, and do others still name its slot?"""
-        return bool(self.frames.word(self.frame) & fr.CACHED)
+    def alone(self) -> bool:
+        """Can nobody else see the frame? It is anonymous, mapped once, and no swap slot still holds it for others."""
+        if self.zero or not self.present:
+            return False
+        word = self.frames.word(self.frame)
+        return word & (fr.KIND | fr.CACHED) == fr.ANON and word < 2 * fr.MAPPER
 
     @property
     def shared(self) -> bool:

@@ -53,6 +53,7 @@ class Swap:
         """Read the page of `slot` into a free frame, which nobody maps yet; the frame."""
         owner = self.slots.word(slot) & fr.OWNER
         frame = self.frames.allocate(owner | fr.DIRTY, self.slots.values.at(slot))
+        self.frames.ages.put(frame, self.frames.now)
         self._link(np.array([slot]), np.array([frame]))
         return frame
 
