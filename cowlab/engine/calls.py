@@ -54,10 +54,14 @@ def access(
     else:
         pairs = targets
         span = (targets[0][1].start, targets[-1][1].stop) if targets else (0, 0)
+    machine = mapping.process.machine
+    kills = machine.shortage.killer.kills
     try:
         for area, selection in pairs:
             access_rules.touch(mapping, area, selection, write, value, tally)
     finally:
+        if machine.shortage.killer.kills != kills:
+            machine.swap.tidy()
         count(mapping, tally, span)
     return tally.faults()
 

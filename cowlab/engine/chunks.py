@@ -215,6 +215,16 @@ class Table:
             self.stepped = True
             self.step[chunks] = step
 
+    def tidy(self) -> None:
+        """Make dense chunks uniform again whose words are all equal."""
+        if not self.dense:
+            return
+        chunks = self.row.nonzero()[0]
+        words = self.pool.words[self.row[chunks]]
+        alike = (words == words[:, :1]).all(axis=1)
+        if some(alike):
+            self.fill(chunks[alike], words[alike, 0])
+
     def copy_chunks(self, to: Where, source: Where, table: Table | None = None) -> None:
         """Give the chunks `to` the words of the chunks `source`, of another `table` if given."""
         table = table or self

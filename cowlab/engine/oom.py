@@ -129,6 +129,11 @@ class Killer:
         self.machine = machine
         self.reports: list[Report] = []
 
+    @property
+    def kills(self) -> int:
+        """How often the killer was called."""
+        return len(self.reports)
+
     def kill(self, domain: Group, caller: Process, asked: int, done: int) -> Report:
         """Kill a process of `domain` (and its group, if that is to die as one). The report says whom."""
         domain.count_event("oom")

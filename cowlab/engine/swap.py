@@ -175,6 +175,13 @@ class Swap:
         self.slot_of.set(frames, slots << FRAME_SHIFT | PRESENT)
         self.frames.words.set(frames, self.frames.words.get(frames) | fr.CACHED)
 
+    def tidy(self) -> None:
+        """After a call that was cut within chunks: chunks that are alike again are kept as such."""
+        self.frames.words.tidy()
+        self.slots.words.tidy()
+        self.cache.tidy()  # those of zeros
+        self.slot_of.tidy()
+
     def _reserve(self) -> None:
         """The tables are as long as those of slots and frames."""
         self.cache.reserve(len(self.slots.words))
