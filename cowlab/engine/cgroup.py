@@ -58,7 +58,7 @@ class Group:
         self.capped = False  # has it `max` or `high`?
         self._oom_group = False
         self._events, self._local = dict.fromkeys(_EVENTS, 0), dict.fromkeys(_EVENTS, 0)
-        self.stalls = Pressure()
+        self.stalls = Pressure(machine.clock_ns)
         self.overrun = 0  # pages above `high` that its processes have been slowed down for
 
     def __repr__(self) -> str:

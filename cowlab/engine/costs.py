@@ -3,6 +3,14 @@
 A figure is measured, or taken from a data sheet or manual, and says below which. The measured ones come from a virtual
 machine with two processors (AMD EPYC, Linux 6.18, transparent huge pages off); at other times the same machine took up
 to twice as long for a fault and four times for a fork. `cowlab.calibrate` measures them on the machine at hand.
+
+>>> import cowlab
+>>> machine = cowlab.Machine(costs=cowlab.Costs.on("network"))
+>>> machine.costs.swap_in // 1000                   # microseconds that a page takes from a network disk
+1000
+>>> faults = machine.spawn().mmap("4 MiB").write()  # 1,024 pages, each zeroed
+>>> round(machine.clock * 1e6) == round(1024 * machine.costs.zero / 1e3)
+True
 """
 
 from __future__ import annotations

@@ -79,6 +79,7 @@ class Machine:
             if not isinstance(flag, bool):
                 raise ValueError(f"{name}={flag!r} is not True or False")
         self.account = commit.open_account(frames, swap, overcommit, overcommit_ratio, overcommit_kbytes)
+        self.clock_ns = 0
         self.cgroups = Groups(self)
         self.frames = Frames(frames, Pool(), self._charge, poison=check)
         self.swap = Swap(self.account.swap, self.frames, self._charge_swap)
@@ -95,7 +96,6 @@ class Machine:
         self.costs = _costs(costs)
         self.shortage = Shortage(self, _min_free(min_free, frames))
         self.reclaim = self.shortage.reclaim
-        self.clock_ns = 0
         self.log: list[Event] = []
         self.files: dict[str, Backing] = {}
         self.init = Process(self, "init", None, self.cgroups.root)

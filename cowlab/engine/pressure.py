@@ -2,6 +2,13 @@
 
 The sums are those of kernel/sched/psi.c (update_averages, calc_avgs) in its fixed point, 11 bits behind the point, and
 the report has the fields of Documentation/accounting/psi.rst.
+
+>>> waiting = Pressure()
+>>> for second in range(60):                        # half of each second is waited for
+...     waiting.stall(second * 10**9, second * 10**9 + 5 * 10**8)
+>>> report = waiting.report(60 * 10**9)["some"]
+>>> report["total"], 49 < report["avg10"] < 51      # microseconds, per cent
+(30000000, True)
 """
 
 from __future__ import annotations

@@ -7,6 +7,16 @@ written back first; anonymous and shared pages go to swap, if there is room.
 
 Totals, faults and contents follow Linux; which page goes, and how many at once, is the model's own choice, and
 `Machine(evict_policy=mine)` replaces it (evict.py has some).
+
+>>> import cowlab
+>>> machine = cowlab.Machine(ram="64 MiB", swap="64 MiB")
+>>> heap = machine.spawn().mmap("80 MiB")
+>>> heap.write().minor                              # more than RAM holds: the oldest pages make room
+20480
+>>> machine.vmstat()["pswpout"] > 4096, heap.process.swap // 2**20 >= 16
+(True, True)
+>>> heap.read(0).major                              # the first page went first
+1
 """
 
 from __future__ import annotations

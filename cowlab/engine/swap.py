@@ -5,6 +5,18 @@ A slot counts the entries that name it, as a frame counts its mappers: a page th
 their faults find it in memory (mm/swap_state.c). The slot is free when nobody names it.
 
 Simplified: Linux may keep the slot of a page that was read back, to drop it again without a write.
+
+>>> import cowlab
+>>> machine = cowlab.Machine(ram="64 MiB", swap="64 MiB")
+>>> group = machine.cgroup("/a")
+>>> parent = machine.spawn(cgroup=group)
+>>> faults = parent.mmap("4 KiB", name="heap").write()
+>>> child = parent.fork()
+>>> group.high = 0; group.high = None               # reclaim all that the group has
+>>> group.swap_current                              # one slot, though two processes name it
+4096
+>>> parent["heap"].read().major, child["heap"].read().minor
+(1, 1)
 """
 
 from __future__ import annotations
