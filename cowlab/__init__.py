@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from . import engine, scenarios, trace, units
 from .__about__ import __version__
 from .engine import (
+    Account,
+    Candidates,
     Costs,
     Deadlock,
     Error,
@@ -28,7 +30,9 @@ from .engine import (
     Page,
     Process,
     ProcessKilled,
+    Request,
     SegmentationFault,
+    Task,
 )
 from .trace import replay
 
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from . import linux
 
 __all__ = [
+    "Account",
+    "Candidates",
     "Costs",
     "Deadlock",
     "Error",
@@ -50,7 +56,9 @@ __all__ = [
     "Page",
     "Process",
     "ProcessKilled",
+    "Request",
     "SegmentationFault",
+    "Task",
     "__version__",
     "engine",
     "linux",

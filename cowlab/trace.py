@@ -509,7 +509,7 @@ def observe(machine: engine.Machine, op: Op) -> Entry:
         entry["killed"] = killed
     if len(machine.cgroups) > 1:
         entry["groups"] = {path: _charged(group) for path, group in machine.cgroups.items() if path != "/"}
-    entry["smaps"] = {process.name: process.smaps() for process in machine.processes}
+    entry["smaps"] = {process.name: _smaps(process) for process in machine.processes}
     return entry
 
 
@@ -535,6 +535,13 @@ def _error_of(machine: engine.Machine, op: Op) -> str | None:
 
 def _was_killed(machine: engine.Machine, pid: str) -> bool:
     return any(event.process == pid and event.kind == "oom_kill" for event in machine.log)
+
+
+def _smaps(process: engine.Process) -> dict[str, dict[str, int]]:
+    """The fields that recorded traces have, on machines with swap as well."""
+    return {
+        region: {field: fields[field] for field in engine.procfs.FIELDS} for region, fields in process.smaps().items()
+    }
 
 
 def _faults(process: engine.Process | None) -> tuple[int, int]:

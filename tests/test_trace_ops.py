@@ -310,3 +310,17 @@ def test_the_real_kernel_has_one_file_a_trace() -> None:
     files = [{**MMAP, "region": name, "kind": "file-private", "file": name} for name in ("one", "two")]
     with pytest.raises(ValueError, match="one file"):
         linux.run([SPAWN, *files])
+
+
+def test_entries_have_the_recorded_fields_on_a_machine_with_swap_too():
+    ops = [
+        {"op": "spawn", "pid": "A"},
+        {"op": "mmap", "pid": "A", "region": "r", "pages": 300, "kind": "private"},
+        {"op": "write", "pid": "A", "region": "r", "start": 0, "stop": 300, "value": 1},
+    ]
+    entry = replay({"version": 2, "machine": {"ram": 200 * 4096, "swap": "4 MiB"}, "ops": ops})[-1]
+    assert set(entry) == {"error", "minor", "major", "smaps"}
+    assert list(entry["smaps"]["A"]["r"]) == [
+        "Size", "Rss", "Pss", "Shared_Clean", "Shared_Dirty", "Private_Clean", "Private_Dirty", "Anonymous"
+    ]  # fmt: skip
+    assert entry["smaps"]["A"]["r"]["Rss"] < 200 * 4

@@ -1,6 +1,6 @@
 """The model of Linux memory: plain numpy, readable alone. Start with faults.py, then commit.py."""
 
-from . import faults, mapping
+from . import faults, mapping, procfs
 from .cgroup import Group
 from .commit import Account, Request, commit_policy
 from .costs import Costs
@@ -37,4 +37,5 @@ __all__ = [
     "faults",
     "mapping",
     "oom_policy",
+    "procfs",
 ]
