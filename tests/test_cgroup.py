@@ -703,6 +703,35 @@ def test_a_floor_holds_whatever_the_parent_has(m):
     assert pages(other.swap) > 0
 
 
+def test_a_floor_holds_for_all_children_together(m):
+    a = m.cgroup("/a", min=300 * PAGE)
+    for path in ("/a/b", "/a/c"):
+        eat(m, 200, cgroup=m.cgroup(path))
+    eat(m, 1000)
+    assert pages(a.current) == 300
+
+
+def test_a_swap_limit_holds_for_all_children_together(m):
+    a = m.cgroup("/a", swap_max=20 * PAGE)
+    for path in ("/a/b", "/a/c"):
+        eat(m, 200, cgroup=m.cgroup(path))
+    eat(m, 1000)
+    assert pages(a.swap_current) == 20
+
+
+def test_a_shared_page_that_comes_back_from_swap_is_charged_where_it_was(m):
+    a, b = m.cgroup("/a"), m.cgroup("/b")
+    maker = m.spawn(cgroup=a)
+    maker.mmap(10 * PAGE, kind="shared", name="shm").write(value=7)
+    other = maker.fork(cgroup=b)
+    a.high = 0
+    a.high = None
+    assert (pages(a.swap_current), pages(a.current)) == (10, 0)
+    assert other["shm"].read().major == 10
+    assert (pages(a.current), pages(b.current), a.swap_current) == (10, 0, 0)
+    assert other["shm"].values().tolist() == [7] * 10
+
+
 # ---- events
 
 

@@ -11,7 +11,7 @@ from typing import cast
 import numpy as np
 
 from .chunks import CHUNK, SHIFT, Table, Words, expand
-from .frames import DIRTY, FILE, SHMEM, Frames
+from .frames import DIRTY, FILE, OWNER, SHMEM, Frames
 from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED
 from .swap import Swap
 
@@ -107,7 +107,10 @@ class Backing:
         The caller has seen that a frame is free.
         """
         word = self.table.at(page)
-        frame = self.frames.allocate(owner | self.kind | (DIRTY if word & SWAPPED else 0), self.value(page))
+        owner |= self.kind
+        if word & SWAPPED:  # it stays charged to the group that its slot is charged to
+            owner = self.swap.slots.word(word >> FRAME_SHIFT) & OWNER | DIRTY
+        frame = self.frames.allocate(owner, self.value(page))
         self.frames.ages.put(frame, self.frames.now)
         if word & SWAPPED:
             self.swap.discard(np.array([word >> FRAME_SHIFT]))

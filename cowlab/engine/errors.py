@@ -1,7 +1,7 @@
 """The errors of the model.
 
     Error
-    ├── OutOfMemory        (OSError, ENOMEM)              a refused promise, or no frame left
+    ├── OutOfMemory        (OSError, ENOMEM)              a refused promise, or a file or fork that does not fit
     ├── SegmentationFault  (OSError, EFAULT or ENOMEM)    outside a mapping, or against its protection
     ├── NoSuchProcess      (ProcessLookupError, ESRCH)    a call on a dead process
     ├── GroupBusy          (OSError, EBUSY)               a group that holds processes or groups cannot be removed
@@ -26,7 +26,7 @@ class _SystemCallError(Error, OSError):
 
 
 class OutOfMemory(_SystemCallError):
-    """ENOMEM: the kernel refused a promise (mmap, protect, fork), or a touch found no free frame."""
+    """ENOMEM: the kernel refused a promise (mmap, protect, fork), or what mmap or fork need does not fit into RAM."""
 
 
 class SegmentationFault(_SystemCallError):

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from . import frames as fr
 from .backing import SHADOW, Backing
+from .cgroup import Group
 from .chunks import CHUNK, Words, compact, every, some
 from .page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
 from .runs import Run
 from .survey import Part, Survey
 
 if TYPE_CHECKING:
-    from .cgroup import Group
     from .machine import Machine
     from .mapping import Mapping
 
@@ -60,6 +60,7 @@ class Eviction:
                 self.swap.uncache(frames, whole)
                 (self.frames.release_chunks if whole else self.frames.release)(frames, words)
                 freed += len(frames) * (CHUNK if whole else 1)
+        self.swap.tidy()
         self.stolen += freed
         return freed
 
@@ -120,14 +121,18 @@ class Eviction:
     def _with_room(self, survey: Survey, units: Words, whole: bool) -> Words:
         """Those of `units` that the swap area, and the swap limits of their groups, have room for."""
         weight, kept, free = CHUNK if whole else 1, [units[:0]], self.swap.free
-        owners = survey.owners[units]
+        owners, left = survey.owners[units], dict[Group, int]()
         for owner in np.unique(owners).tolist():
-            mine = units[owners == owner]
-            room = min(len(mine), self.machine.cgroups.of(owner).swap_room(free) // weight)
+            mine, group = units[owners == owner], self.machine.cgroups.of(owner)
+            for each in group.upward():
+                left.setdefault(each, each.swap_room(self.swap.free))
+            room = min(len(mine), free // weight, *(left[each] // weight for each in group.upward()))
             while whole and room and not self.swap.slots.can_allocate_chunks(room):
                 room -= 1
             kept.append(mine[:room])
             free -= len(kept[-1]) * weight
+            for each in group.upward():
+                left[each] -= len(kept[-1]) * weight
         return np.concatenate(kept)
 
     def _old_slots(self, frames: Words, words: Words, whole: bool) -> Words:

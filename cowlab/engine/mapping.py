@@ -75,7 +75,7 @@ class Mapping:
         """Load from each page of the range; what that cost.
 
         Raises SegmentationFault, before a page is touched, outside the mapping or where its protection forbids it;
-        OutOfMemory where no frame is left: the pages up to there were read.
+        ProcessKilled or Deadlock where memory ends: the pages up to there were read.
         """
         return calls.access(self, self._targets(start, stop, pages, "r"), write=False, value=None)
 

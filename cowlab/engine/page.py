@@ -202,8 +202,12 @@ class Page:
         if frame is not None:
             self.tally.minor += 1
             return frame
-        self.mapping.space.need_frames(1)
-        if self.backing.table.at(self.number) & SWAPPED:
+        word = self.backing.table.at(self.number)
+        if word & SWAPPED:
+            self.mapping.need_swap_in(word >> FRAME_SHIFT, reads=1, copies=0)
+        else:
+            self.mapping.space.need_frames(1)
+        if word & SWAPPED:
             self.tally.major += 1
             self.tally.swap_in += 1
         elif self.shared_memory:

@@ -27,12 +27,12 @@ import numpy as np
 
 from . import evict
 from . import frames as fr
+from .cgroup import Group
 from .chunks import CHUNK, Words, distinct
 from .eviction import Eviction
 from .survey import Survey
 
 if TYPE_CHECKING:
-    from .cgroup import Group
     from .machine import Machine
 
 MOST_AT_ONCE = 1 << 15
@@ -79,10 +79,12 @@ class Reclaim:
     def free(self, domain: Group, need: int) -> int:
         """Take about `need` pages, at least one if there is one, from what is charged to `domain`; how many."""
         freed = self._free(domain, need, break_low=False)
-        if not freed and self._low_groups(domain):
+        if not freed and (low := self._low_groups(domain)):
+            before = [group.usage for group in low]
             freed = self._free(domain, need, break_low=True)
-            for group in self._low_groups(domain) if freed else ():
-                group.count_event("low")
+            for group, usage in zip(low, before, strict=True):
+                if group.usage < min(usage, group.limits["low"] or 0):
+                    group.count_event("low")
         return freed
 
     def batch(self, domain: Group) -> int:
@@ -114,7 +116,8 @@ class Reclaim:
         """What may leave anonymous memory: without free slots only pages of the swap cache, which have theirs; and so
         in a group, where swappiness is 0 (mm/vmscan.c, get_scan_count)."""
         group_without_swap = domain.parent is not None and not self.machine.swappiness
-        return "anon" if self.machine.swap.free and not group_without_swap else "cached"
+        room = domain.swap_room(self.machine.swap.free)
+        return "anon" if room and not group_without_swap else "cached"
 
     def _files_came(self, generation: Generation, domain: Group, want: int) -> bool:
         """Did pages of files come in since the walk, so that a new one pays before more is swapped?"""
@@ -127,7 +130,6 @@ class Reclaim:
         """Is a walk worth while?"""
         swap = self.machine.swap
         return bool(domain.charged[fr.FILE] or swap.in_cache or (swap.total and self._kind(domain) == "anon"))
-
     def _next(self, generation: Generation, want: int, kind: str) -> Words | None:
         """The oldest units, of file pages and of anonymous ones (`kind`) as swappiness says; None if all are taken."""
         anon, file = generation.left(kind), generation.left("file")
@@ -167,21 +169,25 @@ class Reclaim:
         if len(self.machine.cgroups) == 1:
             return units
         owners = survey.owners[units]
-        kept = [units[:0]]
+        kept, spare = [units[:0]], dict[Group, int]()
         for owner in distinct(np.sort(owners)).tolist():
-            group = self.machine.cgroups.of(owner)
             mine = units[owners == owner]
-            spare = self._unprotected(group, domain, break_low)
-            kept.append(mine if spare is None else mine[np.cumsum(survey.weights[mine]) <= spare])
+            above = self._floors(self.machine.cgroups.of(owner), domain, break_low, spare)
+            if above:
+                mine = mine[np.cumsum(survey.weights[mine]) <= min(spare[group] for group in above)]
+            for group in above:
+                spare[group] -= int(survey.weights[mine].sum())
+            kept.append(mine)
         return np.concatenate(kept)
 
-    def _unprotected(self, group: Group, domain: Group, break_low: bool) -> int | None:
-        """Pages of `group` above the floors of it and of those between it and `domain`; None without floors."""
-        spare = None
+    def _floors(self, group: Group, domain: Group, break_low: bool, spare: dict[Group, int]) -> list[Group]:
+        """The groups from `group` up to below `domain` that have a floor; `spare` gets the pages above each."""
+        found = []
         for each in group.upward():
             if each is domain:
                 break
             floor = max(each.limits["min"] or 0, 0 if break_low else each.limits["low"] or 0)
             if floor:
-                spare = max(0, min(each.usage - floor, each.usage if spare is None else spare))
-        return spare
+                found.append(each)
+                spare.setdefault(each, max(0, each.usage - floor))
+        return found

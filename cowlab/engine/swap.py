@@ -77,7 +77,6 @@ class Swap:
 
     def cached(self, slots: Where, whole: bool) -> Words:
         """For each slot the word `frame << 8 | PRESENT` of the frame that holds its page in memory, or 0."""
-        self._reserve()
         return self.cache.first[slots] if whole else self.cache.get(expand(slots))
 
     def read_pages(self, slots: Words) -> None:
@@ -148,6 +147,7 @@ class Swap:
         slots = self._allocate(words, lambda n, owner: self.slots.allocate_pages(n, owner, None))
         named = np.where(words & fr.KIND == fr.ANON, -fr.MAPPER, 0)  # a shared object names its slot itself
         self.slots.words.set(slots, words & (fr.OWNER | named))
+        self._reserve()
         self.slots.values.set(slots, self.frames.values.get(frames))
         return slots
 
@@ -155,6 +155,7 @@ class Swap:
         """As `write_pages`, for whole chunks, which the swap area has room for."""
         slots = self._allocate(words, lambda n, owner: expand(self.slots.allocate_chunks(n, owner, None)))
         self.slots.words.fill(slots, words & (fr.OWNER | -fr.MAPPER))
+        self._reserve()
         self.slots.values.copy_chunks(slots, frames, self.frames.values)
         return slots
 
