@@ -67,6 +67,8 @@ def _with_room(mapping: Mapping, selection: Selection, write: bool) -> int:
     On large machines a range is cut between chunks, as long as reclaim helps, so that these stay whole.
     """
     fits = _fitting(mapping, selection, write)
+    if fits == len(selection):
+        return fits
     machine = mapping.process.machine
     whole = isinstance(selection, Range) and machine.reclaim.batch(machine.cgroups.root) >= CHUNK
     cut = _to_chunk(selection, fits) if whole else fits

@@ -305,10 +305,10 @@ class Process:
 
     def _have_room(self, frames: int) -> None:
         """Have room for what fork takes. An eager fork that does not fit is refused; for page tables room is made."""
-        what = f"fork, which takes {format_pages(frames)}"
         try:
             self.space.need_frames(frames)
         except NoFreeFrame as lack:
+            what = f"fork, which takes {format_pages(frames)}"
             if not self.machine.copy_on_write:
                 raise self.machine.refuse(self.name, "", frames, self._no_room(what)) from None
             self.machine.shortage.make_room_for_tables(self, lack, self._no_room(what))
@@ -328,8 +328,11 @@ class Process:
 
     def _fork_needs(self, tables: dict[str, Tables]) -> int:
         """Frames that a fork takes: page tables, and without copy on write the private pages too."""
-        uppers = set[int]().union(*(each.uppers for each in tables.values()))
-        need = self.space.table_frames(sum(each.count for each in tables.values()) + len(uppers))
+        uppers, pages = set[int](), 0
+        for each in tables.values():
+            uppers |= each.uppers
+            pages += each.count
+        need = self.space.table_frames(pages + len(uppers))
         if not self.machine.copy_on_write:
             need += sum(forking.eager_pages(mapping) for mapping in self.mappings.values())
         return need
