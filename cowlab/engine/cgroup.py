@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,31 @@ if TYPE_CHECKING:
 LIMITS = ("max", "high", "low", "min", "swap_max")
 _EVENTS = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill")
 MOST_GROUPS = GROUPS
+
+
+class Limit:
+    """One limit of a group: reads as bytes, or None for none; takes a size, also as text."""
+
+    def __init__(self, meaning: str) -> None:
+        self.__doc__ = meaning
+
+    def __set_name__(self, group: type[Group], name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, group: None, kind: type[Group]) -> Limit: ...
+
+    @overload
+    def __get__(self, group: Group, kind: type[Group]) -> int | None: ...
+
+    def __get__(self, group: Group | None, kind: type[Group]) -> Limit | int | None:
+        if group is None:
+            return self
+        pages = group.limits[self.name]
+        return None if pages is None else pages * PAGE_SIZE
+
+    def __set__(self, group: Group, size: int | str | None) -> None:
+        group.set_limits(**{self.name: size})
 
 
 class Group:
@@ -106,50 +131,11 @@ class Group:
 
     # What it may have -------------------------------------------------------------------------------------------
 
-    @property
-    def max(self) -> int | None:
-        """Bytes that it may have; beyond, pages are reclaimed, and then a process of it is killed (memory.max)."""
-        return self._bytes("max")
-
-    @max.setter
-    def max(self, size: int | str | None) -> None:
-        self.set_limits(max=size)
-
-    @property
-    def high(self) -> int | None:
-        """Bytes beyond which pages are reclaimed and its processes slowed down; nobody is killed (memory.high)."""
-        return self._bytes("high")
-
-    @high.setter
-    def high(self, size: int | str | None) -> None:
-        self.set_limits(high=size)
-
-    @property
-    def low(self) -> int | None:
-        """Bytes that are reclaimed only if nothing else is left (memory.low)."""
-        return self._bytes("low")
-
-    @low.setter
-    def low(self, size: int | str | None) -> None:
-        self.set_limits(low=size)
-
-    @property
-    def min(self) -> int | None:
-        """Bytes that are never reclaimed (memory.min)."""
-        return self._bytes("min")
-
-    @min.setter
-    def min(self, size: int | str | None) -> None:
-        self.set_limits(min=size)
-
-    @property
-    def swap_max(self) -> int | None:
-        """Bytes that may be swapped out; 0: no swap (memory.swap.max)."""
-        return self._bytes("swap_max")
-
-    @swap_max.setter
-    def swap_max(self, size: int | str | None) -> None:
-        self.set_limits(swap_max=size)
+    max = Limit("Bytes that it may have; beyond, pages are reclaimed, and then a process of it is killed (memory.max).")
+    high = Limit("Bytes beyond which pages are reclaimed and processes slowed down; nobody is killed (memory.high).")
+    low = Limit("Bytes that are reclaimed only if nothing else is left (memory.low).")
+    min = Limit("Bytes that are never reclaimed (memory.min).")
+    swap_max = Limit("Bytes that may be swapped out; 0: no swap (memory.swap.max).")
 
     @property
     def oom_group(self) -> bool:
@@ -280,10 +266,6 @@ class Group:
         self._local[event] += 1
         for group in self.upward():
             group._events[event] += 1
-
-    def _bytes(self, limit: str) -> int | None:
-        pages = self.limits[limit]
-        return None if pages is None else pages * PAGE_SIZE
 
     def _require_here(self) -> None:
         if self.machine.cgroups.get(self.path) is not self:
