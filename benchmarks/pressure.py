@@ -15,13 +15,11 @@ import json
 import statistics
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from vs_kernel import resident
+from vs_kernel import readable, resident, timed
 
 import cowlab
 from cowlab import scenarios, trace
@@ -52,12 +50,6 @@ def row(name: str, amounts: list[float], target: str = "", most: float | None = 
     """What these runs took; `most` is the target as a number, for the median."""
     middle = statistics.median(amounts)
     return Row(name, middle, min(amounts), max(amounts), target, None if most is None else middle < most)
-
-
-def timed(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 # The explosion --------------------------------------------------------------------------------------------------
@@ -171,19 +163,10 @@ def free_pages(machine: cowlab.Machine) -> int:
 # Together -------------------------------------------------------------------------------------------------------
 
 
-def readable(row: Row, amount: float) -> str:
-    if "bytes" in row.name:
-        return f"{amount / 1e6:,.1f} MB"
-    for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
-        if amount * factor >= 1:
-            return f"{amount * factor:.3g} {unit}"
-    return f"{amount * 1e9:.0f} ns"
-
-
 def report(rows: list[Row]) -> str:
     lines = [f"{'':36}{'median':>12}{'best':>12}{'worst':>12}  target"]
     for row in rows:
-        figures = "".join(f"{readable(row, amount):>12}" for amount in (row.median, row.best, row.worst))
+        figures = "".join(f"{readable(row.name, amount):>12}" for amount in (row.median, row.best, row.worst))
         met = "" if row.met is None else f"{row.target}: {'met' if row.met else 'MISSED'}"
         lines.append(f"{row.name:36}{figures}  {met}".rstrip())
     return "\n".join(lines)

@@ -192,11 +192,12 @@ def measure(size: int, repeat: int) -> list[Row]:
     return rows
 
 
-def readable(row: Row, amount: float | None) -> str:
+def readable(name: str, amount: float | None) -> str:
+    """An amount for people: bytes if the name says so, else seconds."""
     if amount is None:
         return "-"
-    if "bytes" in row.name:
-        return f"{amount / 1e6:.1f} MB"
+    if "bytes" in name:
+        return f"{amount / 1e6:,.1f} MB"
     for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
         if amount * factor >= 1:
             return f"{amount * factor:.3g} {unit}"
@@ -207,7 +208,7 @@ def report(rows: list[Row]) -> str:
     lines = [f"{'':36}{'model':>10}{'best':>10}{'kernel':>10}{'ratio':>10}  target"]
     for row in rows:
         ratio = f"{row.kernel / row.model:,.0f}x" if row.kernel else "-"
-        figures = "".join(f"{readable(row, amount):>10}" for amount in (row.model, row.best, row.kernel))
+        figures = "".join(f"{readable(row.name, amount):>10}" for amount in (row.model, row.best, row.kernel))
         lines.append(f"{row.name:36}{figures}{ratio:>10}  {row.target}: {'met' if row.met else 'MISSED'}")
     return "\n".join(lines)
 

@@ -30,7 +30,7 @@ def check(machine: Machine) -> None:
     touched = [_touched(m) for m in mappings]
     entries = [m.table.get(pages) for m, pages in zip(mappings, touched, strict=True)]
     _check_map_counts(machine, entries)
-    _check_frames(machine, _backings(machine, mappings))
+    _check_frames(machine, machine.backings())
     for mapping, pages, words in zip(mappings, touched, entries, strict=True):
         _check_areas(mapping)
         _check_protection(mapping, pages, words)
@@ -76,11 +76,7 @@ def _check_map_counts(machine: Machine, entries: list[Words]) -> None:
     _require(not mapped_free.any(), "an entry maps a frame that is free (dangling)")
 
 
-def _backings(machine: Machine, mappings: list[Mapping]) -> set[Backing]:
-    return set(machine.files.values()) | {m.backing for m in mappings if m.backing and len(m.areas)}
-
-
-def _check_frames(machine: Machine, backings: set[Backing]) -> None:
+def _check_frames(machine: Machine, backings: list[Backing]) -> None:
     """Free, data and page tables make up RAM; no anonymous frame without a mapper; backings hold what is counted."""
     frames, words = machine.frames, _all_words(machine)
     kinds = words & fr.KIND
@@ -146,7 +142,7 @@ def _check_tables(machine: Machine) -> None:
 
 
 def _check_account(machine: Machine, mappings: list[Mapping]) -> None:
-    shared = sum(b.promised for b in _backings(machine, mappings))
+    shared = sum(b.promised for b in machine.backings())
     committed = shared + sum(m.areas.promised for m in mappings)
     _require(committed == machine.account.committed, f"{machine.account.committed} pages committed, not {committed}")
 
@@ -160,7 +156,7 @@ def _check_swap(machine: Machine, mappings: list[Mapping], entries: list[Words])
     _require(bool((named < size).all()), "an entry names a slot that does not exist")
     counts = np.bincount(named, minlength=size)
     _require(bool((counts == words >> fr.COUNT_SHIFT).all()), "a slot is named more or less often than it counts")
-    held = sum(len(b.swapped_pages()) for b in _backings(machine, mappings))
+    held = sum(len(b.swapped_pages()) for b in machine.backings())
     used = int(np.count_nonzero(words & fr.KIND))
     _require(used == swap.slots.used == int(np.count_nonzero(counts)) + held, "a slot is in use that nobody names")
     for mapping, mine in zip(mappings, entries, strict=True):
@@ -182,7 +178,7 @@ def _check_groups(machine: Machine) -> None:
     for store, column in ((machine.frames, None), (machine.swap.slots, 4)):
         words = store.words.get(np.arange(min(store.total, len(store.words) * CHUNK)))
         for kind in (fr.ANON, fr.FILE, fr.SHMEM):
-            owners = words[words & fr.KIND == kind] >> fr.GROUP_SHIFT & fr.GROUPS - 1
+            owners = fr.group_of(words[words & fr.KIND == kind])
             for number, pages in enumerate(np.bincount(owners, minlength=size).tolist()):
                 for group in groups.by_number[number].upward() if pages else ():
                     sums[group][kind if column is None else column] += pages

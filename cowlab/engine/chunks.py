@@ -182,6 +182,10 @@ class Table:
         words[dense] = self.pool.flat[(row[dense] << SHIFT) + offset[dense]]
         return words
 
+    def at_all(self, where: Where, whole: bool) -> Words:
+        """The words at `where`; if `whole`, the first ones of these uniform chunks."""
+        return cast(Words, self.first[where]) if whole else self.get(expand(where))
+
     def slots(self, index: Words) -> Words:
         """Where the words at `index` stand in `pool.flat`; their chunks turn dense.
 

@@ -51,8 +51,8 @@ class Eviction:
         if not self.swap.in_cache:
             return 0
         for whole, frames in ((True, self.swap.cached_chunks()), (False, self.swap.cached_pages())):
-            words = table.first[frames] if whole else table.get(frames)
-            idle = (words < fr.MAPPER) & self.machine.cgroups.inside(domain)[words >> fr.GROUP_SHIFT & fr.GROUPS - 1]
+            words = table.at_all(frames, whole)
+            idle = (words < fr.MAPPER) & self.machine.cgroups.inside(domain)[fr.group_of(words)]
             if whole:
                 idle &= (table.row[frames] == 0) & (self.swap.slot_of.row[frames] == 0)
             if some(idle):

@@ -14,6 +14,7 @@ frames and on whole chunks of 512 frames.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 import numpy as np
 
@@ -73,6 +74,11 @@ class _Stack:
     @property
     def live(self) -> Words:
         return self.items[: self.size]
+
+
+def group_of(words: Words) -> Words:
+    """The numbers of the groups that frames with these words are charged to."""
+    return cast(Words, words >> GROUP_SHIFT & GROUPS - 1)
 
 
 Charge = Callable[[int, int], None]

@@ -182,6 +182,13 @@ class Machine:
             self.files[name] = Backing(self.frames, self.swap, name)
         return self.files[name]
 
+    def backings(self) -> list[Backing]:
+        """Files and shared objects, in the order in which they are met."""
+        met = dict.fromkeys(self.files.values())
+        for process in self.processes:
+            met.update({m.backing: None for m in process.mappings.values() if m.backing and len(m.areas)})
+        return list(met)
+
     # Time, and what is told ---------------------------------------------------------------------------------------
 
     @property

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..units import PAGE_SIZE
 from . import frames as fr
-from .chunks import Words, expand
+from .chunks import Words
 from .page_table import DIRTY, has_frame, is_swapped
 from .runs import Range, Run
 
@@ -60,8 +60,7 @@ def area_smaps(mapping: Mapping, area: Area) -> dict[str, int]:
 
 
 def _add_swap(counts: dict[str, int], run: Run, entries: Words) -> None:
-    table, slots = run.mapping.swap.slots.words, run.frames_in(entries)
-    named = (table.first[slots] if run.whole else table.get(expand(slots))) >> fr.COUNT_SHIFT
+    named = run.mapping.swap.slots.words.at_all(run.frames_in(entries), run.whole) >> fr.COUNT_SHIFT
     counts["Swap"] += len(entries) * run.weight
     counts["SwapPss"] += int(((PAGE_SIZE << PSS_SHIFT) // named).sum()) * run.weight
 

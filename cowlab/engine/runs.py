@@ -143,8 +143,7 @@ class Run:
         return compact(words >> (FRAME_SHIFT + SHIFT)) if self.whole else words >> FRAME_SHIFT
 
     def frame_words(self, frames: Where) -> Words:
-        words = self.frames.words
-        return cast(Words, words.first[frames]) if self.whole else words.get(expand(frames))
+        return self.frames.words.at_all(frames, self.whole)
 
     def set_frame_words(self, frames: Where, words: Words) -> None:
         if self.whole:

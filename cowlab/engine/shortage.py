@@ -47,17 +47,15 @@ class Shortage:
 
         Raises ProcessKilled if the caller had to die, Deadlock if nobody may.
         """
-        while (domain := self._domain(lack.group, lack.frames)) is not None:
-            domain.count_event("max")
-            if self._reclaim(domain, process, lack.frames):
-                continue
-            report = self.killer.kill(domain, process, lack.frames, done)
-            if not report.killed:
-                raise Deadlock(oom.nobody(report))
-            if not process.alive:
-                raise ProcessKilled(_killed(process, report))
-            return  # the caller may need less now
-        self._slow_down(process, lack)
+        domain = self._exhausted(process, lack)
+        if domain is None:
+            self._slow_down(process, lack)
+            return
+        report = self.killer.kill(domain, process, lack.frames, done)
+        if not report.killed:
+            raise Deadlock(oom.nobody(report))
+        if not process.alive:
+            raise ProcessKilled(_killed(process, report))
 
     def reclaim_ahead(self, process: Process) -> bool:
         """For a call that will need more than can be had: reclaim one batch where it will lack. Did that help?"""
@@ -69,10 +67,8 @@ class Shortage:
 
     def try_room(self, process: Process, lack: NoFreeFrame) -> bool:
         """As make_room, for a call that is refused rather than have somebody killed: can the frames be had?"""
-        while (domain := self._domain(lack.group, lack.frames)) is not None:
-            domain.count_event("max")
-            if not self._reclaim(domain, process, lack.frames):
-                return False
+        if self._exhausted(process, lack) is not None:
+            return False
         self._slow_down(process, lack)
         return True
 
@@ -98,11 +94,17 @@ class Shortage:
     def balance(self) -> None:
         """What kswapd does after a call: below `low`, reclaim up to `high`, while the processes go on."""
         frames = self.machine.frames
-        if frames.free >= self.low:
-            return
         root, init = self.machine.cgroups.root, self.machine.init
         while frames.free < self.high and self._take(root, init, self.high - frames.free):
             pass
+
+    def _exhausted(self, process: Process, lack: NoFreeFrame) -> Group | None:
+        """Reclaim until the frames can be had: None; or the domain where they lack and nothing more can be taken."""
+        while (domain := self._domain(lack.group, lack.frames)) is not None:
+            domain.count_event("max")
+            if not self._reclaim(domain, process, lack.frames):
+                return domain
+        return None
 
     def _domain(self, group: Group, pages: int) -> Group | None:
         """Where the pages lack: on the machine, or in a group from `group` upward whose limit is met."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def state(machine: Machine) -> dict[str, Any]:
     """All that can be told apart by using `machine`; see Machine.state."""
     account = machine.account
-    backings = _backings(machine)
+    backings = machine.backings()
     tables: list[tuple[Table, int]] = [(m.table, m.pages) for p in machine.processes for m in p.mappings.values()]
     tables += [(backing.table, backing.pages) for backing in backings]
     entries, contents = _name_frames(machine, tables)
@@ -60,14 +60,6 @@ def _group(group: Group) -> dict[str, Any]:
         "events": (group.events(), group.events_local()),
         "processes": [process.name for process in group.processes],
     }
-
-
-def _backings(machine: Machine) -> list[Backing]:
-    """Files and shared objects, in the order in which they are met."""
-    met = dict.fromkeys(machine.files.values())
-    for process in machine.processes:
-        met.update({m.backing: None for m in process.mappings.values() if m.backing and len(m.areas)})
-    return list(met)
 
 
 def _process(

@@ -48,16 +48,12 @@ class Survey:
         self._links: dict[bool, list[Words]] = {False: [], True: []}  # rows (frame, holder, at), for pages and chunks
         self._walk()
         whole, pages = (self._rows(kind) for kind in (True, False))
-        if len(whole):
-            alike = self._alike(whole[0], pages[0]) if chunks else np.zeros(whole.shape[1], np.bool_)
-            pages = np.concatenate([pages, _as_pages(whole[:, ~alike])], axis=1)
-            whole = whole[:, alike]
-        self._note(whole, pages)
+        alike = self._alike(whole[0], pages[0]) if chunks else np.zeros(whole.shape[1], np.bool_)
+        self._note(whole[:, alike], np.concatenate([pages, _as_pages(whole[:, ~alike])], axis=1))
 
     def _walk(self) -> None:
         machine = self.machine
-        backings = {m.backing for p in machine.processes for m in p.mappings.values() if m.backing and len(m.areas)}
-        for backing in sorted(backings | set(machine.files.values()), key=id):
+        for backing in machine.backings():
             words = backing.table.get(np.arange(backing.pages))
             here = np.flatnonzero(words & PRESENT)
             self._add(backing, False, words[here] >> FRAME_SHIFT, here)
@@ -73,9 +69,7 @@ class Survey:
         if not swap.total:
             return
         for whole, frames in ((True, swap.cached_chunks()), (False, swap.cached_pages())):
-            words = self.machine.frames.words
-            owners = (words.first[frames] if whole else words.get(frames)) >> fr.GROUP_SHIFT & fr.GROUPS - 1
-            frames = frames[self._inside[owners]]
+            frames = frames[self._is_inside(frames, whole)]
             self._links[whole].append(np.stack([frames, np.full_like(frames, -1), frames]))
 
     def _walk_mapping(self, mapping: Mapping) -> None:
@@ -86,13 +80,15 @@ class Survey:
             self._add(mapping, run.whole, expand(run.frames_in(entries[mapped])), part.numbers())
 
     def _add(self, holder: Mapping | Backing, whole: bool, frames: Words, at: Words) -> None:
-        words = self.machine.frames.words
-        owners = (words.first[frames] if whole else words.get(frames)) >> fr.GROUP_SHIFT & fr.GROUPS - 1
-        inside = self._inside[owners]
+        inside = self._is_inside(frames, whole)
         if inside.any():
             number = np.full(int(np.count_nonzero(inside)), len(self.holders))
             self._links[whole].append(np.stack([frames[inside], number, at[inside]]))
         self.holders.append(holder)
+
+    def _is_inside(self, frames: Words, whole: bool) -> NDArray[np.bool_]:
+        """Which of `frames` (or whole chunks of them) are charged to the domain."""
+        return self._inside[fr.group_of(self.machine.frames.words.at_all(frames, whole))]
 
     def _rows(self, whole: bool) -> Words:
         return np.concatenate([np.zeros((3, 0), np.int64), *self._links[whole]], axis=1)

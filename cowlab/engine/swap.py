@@ -77,7 +77,7 @@ class Swap:
 
     def cached(self, slots: Where, whole: bool) -> Words:
         """For each slot the word `frame << 8 | PRESENT` of the frame that holds its page in memory, or 0."""
-        return self.cache.first[slots] if whole else self.cache.get(expand(slots))
+        return self.cache.at_all(slots, whole)
 
     def read_pages(self, slots: Words) -> None:
         """As `read`, for slots whose pages are charged to one group."""

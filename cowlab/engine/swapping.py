@@ -45,8 +45,7 @@ def needs(run: Run, entries: Words, write: bool) -> Words:
 
 def _last(run: Run, entries: Words, links: Words) -> Mask:
     """Which pages, whose slots these `entries` name, nobody else can see, in memory or in their slot."""
-    table = run.mapping.swap.slots.words
-    words = table.first[run.frames_in(entries)] if run.whole else table.get(entries >> FRAME_SHIFT)
+    words = run.mapping.swap.slots.words.at_all(run.frames_in(entries), run.whole)
     mapped = np.zeros(len(entries), np.bool_)
     cached = links != 0
     if some(cached):
