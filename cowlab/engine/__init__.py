@@ -1,6 +1,6 @@
 """The model of Linux memory: plain numpy, readable alone. Start with faults.py, then commit.py."""
 
-from . import faults, mapping, procfs
+from . import faults, mapping, pagemap, procfs
 from .cgroup import Group
 from .commit import Account, Request, commit_policy
 from .costs import Costs
@@ -37,5 +37,6 @@ __all__ = [
     "faults",
     "mapping",
     "oom_policy",
+    "pagemap",
     "procfs",
 ]

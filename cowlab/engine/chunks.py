@@ -77,6 +77,14 @@ class Pool:
         self._top = 1
         self._spare: list[int] = []
 
+    def __getstate__(self) -> dict[str, object]:
+        """For a copy of a machine: the rows in use, without `flat`, which is another look at them."""
+        return {**self.__dict__, "words": self.words[: self._top].copy(), "flat": None}
+
+    def __setstate__(self, kept: dict[str, object]) -> None:
+        self.__dict__.update(kept)
+        self.flat = self.words.reshape(-1)
+
     def take(self, n: int) -> Words:
         """`n` row numbers. May move `words` and `flat`: fetch those afterwards."""
         keep = max(0, len(self._spare) - n)
@@ -120,6 +128,16 @@ class Table:
 
     def __len__(self) -> int:
         return len(self.first)
+
+    def __getstate__(self) -> dict[str, object]:
+        """For a copy of a machine: without the three parts of the head, which are other looks at it."""
+        names = {name for kind in type(self).__mro__ for name in getattr(kind, "__slots__", ())}
+        return {name: getattr(self, name) for name in names - {"first", "step", "row"}}
+
+    def __setstate__(self, kept: dict[str, object]) -> None:
+        for name, value in kept.items():
+            setattr(self, name, value)
+        self.first, self.step, self.row = self.head
 
     def reserve(self, chunks: int) -> None:
         """Make room for at least `chunks` chunks."""

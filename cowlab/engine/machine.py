@@ -104,6 +104,9 @@ class Machine:
         self._callbacks: list[Callable[[Machine], object]] = []
         self._counters = dict.fromkeys(_COUNTERS, 0)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_callbacks": []}  # nobody follows a copy
+
     def __repr__(self) -> str:
         free, total = format_pages(self.frames.free), format_pages(self.frames.total)
         return f"<Machine: {len(self._living)} processes, {free} of {total} free>"

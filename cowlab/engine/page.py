@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 WINDOW = 16
 """Pages around a read fault that are mapped with it: fault_around_bytes, 64 KiB (mm/memory.c, do_fault_around)."""
 
+OWNED = fr.DIRTY | fr.EXCLUSIVE | fr.ANON
+"""The word of a frame that a fault takes for private memory: its process alone has it, and nobody maps it yet."""
+
 
 class Faults(NamedTuple):
     """What a call cost: faults by kind, and what they did. `major` ones waited for a disk.
@@ -178,18 +181,29 @@ class Page:
         if self.area.family is None:
             self.mapping.areas.found_family(self.area)
 
+    def need_frame(self) -> None:
+        """A frame can be had: one is free, and the groups may be charged for it."""
+        self.mapping.space.need_frames(1)
+
+    def take_frame(self) -> int:
+        """A frame that is free, charged to the process's group and owned by this page alone; it holds zeros."""
+        return self.frames.allocate(self.mapping.space.group.owner | OWNED, 0)
+
     def zero_frame(self) -> int:
         """A free frame, filled with zeros."""
-        self.mapping.space.need_frames(1)
+        self.need_frame()
+        new = self.take_frame()
         self.tally.zero_fill += 1
-        return self.frames.allocate(self._owner | fr.DIRTY | fr.EXCLUSIVE | fr.ANON, 0)
+        return new
 
     def copy_of(self, frame: int) -> int:
         """A free frame with the content of `frame`."""
-        self.mapping.space.need_frames(1)
+        self.need_frame()
+        new = self.take_frame()
+        values = self.frames.values
+        values.put(new, values.at(frame))
         self.tally.copy += 1
-        value = self.frames.values.at(frame)
-        return self.frames.allocate(self._owner | fr.DIRTY | fr.EXCLUSIVE | fr.ANON, value)
+        return new
 
     def need_room_to_copy(self) -> None:
         """Frames can be had for the copy and for the file's page: making room for one must not take the other."""
