@@ -1,7 +1,22 @@
-"""What a learner sees: the lab, the table of processes, the comparison with the kernel."""
+"""What a learner sees: the lab, and its parts, which can be used alone on any machine."""
 
 from .comparison import Comparison, Disagreement
+from .event_log import EventLog
+from .gauges import Gauges
+from .group_boxes import GroupBoxes
 from .lab import Lab
+from .memory_map import MemoryMap
 from .process_table import ProcessTable
+from .timeline import Timeline
 
-__all__ = ["Comparison", "Disagreement", "Lab", "ProcessTable"]
+__all__ = [
+    "Comparison",
+    "Disagreement",
+    "EventLog",
+    "Gauges",
+    "GroupBoxes",
+    "Lab",
+    "MemoryMap",
+    "ProcessTable",
+    "Timeline",
+]

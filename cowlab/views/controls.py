@@ -11,7 +11,7 @@ from ..scenarios import Parameter, Range, Size
 from ..units import parse_size
 
 WIDE = widgets.Layout(width="auto")
-LABEL = {"description_width": "7.5em"}
+LABEL = {"description_width": "initial"}
 
 
 class Control(widgets.VBox):
@@ -20,9 +20,9 @@ class Control(widgets.VBox):
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
         self.input = _input_for(parameter)
-        note = widgets.HTML(f'<div style="opacity:.8;line-height:1.3">{escape(parameter.help)}</div>')
-        note.layout.margin = "-4px 0 0 8em"
-        super().__init__([self.input, note], layout=widgets.Layout(margin="0 0 4px 0"))
+        self.note = widgets.HTML(layout=widgets.Layout(margin="-6px 0 0 4px"))
+        self.complain("")
+        super().__init__([self.input, self.note], layout=widgets.Layout(margin="0 0 4px 0"))
 
     def __repr__(self) -> str:
         return f"<Control {self.parameter.name} = {self.value!r}>"
@@ -30,6 +30,13 @@ class Control(widgets.VBox):
     @property
     def value(self) -> Any:
         return self.input.value
+
+    def complain(self, text: str) -> None:
+        """Say beside the control what is wrong with its value; "" for nothing."""
+        alert = f'<div role="alert" class="cowlab-alert">{escape(text)}</div>' if text else ""
+        note = f'<div class="cowlab-note">{escape(self.parameter.help)}</div>{alert}'
+        if self.note.value != note:
+            self.note.value = note
 
     def show(self, value: Any) -> None:
         """Have the control say `value`, checked before; a size between two stops becomes a stop of its own."""

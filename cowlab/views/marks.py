@@ -18,11 +18,12 @@ from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from .palette import INK, LIGHT, LINE, PAPER, Look
+from .palette import INK, LINE, PAPER, Look
 
 WIDTH = 1000  # of every picture, in its own units
 SHARPNESS = 1.6  # pixels for a unit
 POINT = 100 / 72  # units for a point of type
+TEXTURE = "66"  # how much a texture covers of the fill, in hexadecimal: seen at half the size, and calm
 
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 Stroke = tuple[tuple[float, float], tuple[float, float]]
@@ -58,6 +59,7 @@ class Sheet:
         self.top = top
         self._boxes: dict[Look, list[Box]] = {}
         self._strokes: list[Stroke] = []
+        self._outlines: dict[tuple[str, float], list[Box]] = {}
         self._texts: list[_Text] = []
 
     def fill(self, look: Look, *boxes: Box) -> None:
@@ -68,10 +70,9 @@ class Sheet:
         """Thin lines."""
         self._strokes.extend(strokes)
 
-    def frame(self, box: Box, colour: str) -> None:
-        """The outline of a box."""
-        outline = PolyCollection([_corners(box)], facecolor="none", edgecolor=colour, linewidth=1.1)
-        self.axes.add_collection(outline)
+    def frame(self, box: Box, colour: str, width: float = 1.1) -> None:
+        """The outline of a box, above fills and lines; `width` in points."""
+        self._outlines.setdefault((colour, width), []).append(box)
 
     def write(
         self,
@@ -87,7 +88,7 @@ class Sheet:
     ) -> None:
         """Text, its middle at `y`; `on` a look, whose texture must not run through the letters."""
         anchor = {"left": "lm", "center": "mm", "right": "rm"}[align]
-        self._texts.append(_Text(x, y, text, size, colour, bold, anchor, on.fill if on else None))
+        self._texts.append(_Text(x, y, text, size, colour, bold, anchor, on.light if on else None))
 
     def png(self, fast: bool = False) -> bytes:
         """The sheet as an opaque PNG; `fast` packs it in a tenth of the time into four times the bytes."""
@@ -105,10 +106,13 @@ class Sheet:
     def _put(self) -> None:
         for look, boxes in self._boxes.items():
             shapes = [_corners(box) for box in boxes]
-            edge = LIGHT if look.hatch else "none"
-            cells = PolyCollection(shapes, facecolor=look.fill, edgecolor=edge, hatch=look.hatch or None, linewidth=0)
+            edge = f"{look.text_light}{TEXTURE}" if look.hatch else "none"
+            cells = PolyCollection(shapes, facecolor=look.light, edgecolor=edge, hatch=look.hatch or None, linewidth=0)
             self.axes.add_collection(cells)
         self.axes.add_collection(LineCollection(self._strokes, colors=LINE, linewidths=0.6))
+        for (colour, width), boxes in self._outlines.items():
+            shapes = [_corners(box) for box in boxes]
+            self.axes.add_collection(PolyCollection(shapes, facecolor="none", edgecolor=colour, linewidth=width))
 
     def _set_texts(self, pen: ImageDraw.ImageDraw) -> None:
         for text in self._texts:

@@ -1,12 +1,13 @@
-"""Memory in words: what an operation does, and the textual twin of the lab's picture."""
+"""Operations, what came of them, and pages, in words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..engine import Event, pagemap
+from ..engine import Mapping as Region
 from ..units import PAGE_SIZE, format_size, parse_size
-from .observation import Group, Memory, Run
 
 Op = Mapping[str, Any]
 
@@ -38,6 +39,46 @@ def operation(op: Op) -> str:
     return verb[op["op"]]()
 
 
+EVENTS = {
+    "spawn": "{who} starts",
+    "fork": "{who} forks: the child maps {n} too",
+    "exit": "{who} exits, with {n} in memory",
+    "kill": "{who} is killed, with {n} in memory",
+    "oom_kill": "the OOM killer kills {who}, with {n} in memory",
+    "attach": "{who} moves to another group",
+    "mmap": "{who} maps {n} as {what}",
+    "munmap": "{who} unmaps {n} of {what}{where}",
+    "dontneed": "{who} drops {n} of {what}{where}",
+    "protect": "{who} changes the protection of {n} of {what}{where}",
+    "zero_map": "{who} reads {n} of {what} that nobody wrote: they are the zero page{where}",
+    "zero_fill": "{who} gets {n} of zeros for {what}{where}",
+    "copy": "{who} copies {n} of {what}{where}",
+    "reuse": "{who} takes over {n} of {what}, which nobody else maps any more{where}",
+    "file_map": "{who} maps {n} of {what} from the page cache{where}",
+    "swap_in": "{who} brings back {n} of {what} from swap{where}",
+    "swap_out": "{who} swaps out {n}, to have memory free",
+    "throttle": "{who} waits: its group is above memory.high",
+    "refuse": "{who} is refused {n}{for_what}",
+    "alert": "alert: {what}",
+}
+"""What a machine's log says of each kind of event."""
+
+
+def event(one: Event) -> str:
+    """One event of a machine's log as a sentence without its full stop: "child 1 copies 2 pages of heap (...)"."""
+    start, stop = one.pages
+    where = ""
+    if stop > start:
+        where = f" ({'among ' if one.count < stop - start else ''}{page_range(start, stop)})"
+    return EVENTS[one.kind].format(
+        who="the kernel" if one.process == "init" else one.process,  # nobody's call: kswapd, or a limit that was set
+        n=count(one.count, "page", "pages"),
+        what=one.mapping,
+        where=where,
+        for_what=f" for {one.mapping}" if one.mapping else "",
+    )
+
+
 def _pages(op: Op) -> str:
     if "pages" in op:
         return f"{len(op['pages']):,} scattered pages"
@@ -51,49 +92,67 @@ def page_range(start: int, stop: int) -> str:
     return f"pages {start:,} to {stop - 1:,}"
 
 
-def state_of(mappers: int) -> str:
-    """What a page is, by its mappers."""
-    return ("not in memory", "private")[mappers] if mappers < 2 else f"shared by {mappers}"
-
-
-def headline(memory: Memory) -> str:
-    """The picture in one sentence."""
-    if not memory.groups:
-        return "No process is alive, and no memory is in use"
-    return (
-        f"{count(memory.processes, 'process', 'processes')}: RSS adds up to {format_size(memory.total.rss)}; "
-        f"{in_use(memory)} are in use"
-    )
-
-
-def in_use(memory: Memory) -> str:
-    """Memory in use: data and page tables."""
-    return f"{format_size(memory.data)} of data and {format_size(memory.page_tables)} of page tables"
-
-
-def group(one: Group) -> str:
-    """One line: what a process, or several alike, maps."""
-    each = f" ({len(one.names)} processes, alike)" if len(one.names) > 1 else ""
-    regions = "; ".join(f"{name}: {_runs(runs)}" for name, runs in one.regions) or "nothing mapped"
-    return f"{one.title}{each}: {regions}"
-
-
-def _runs(runs: tuple[Run, ...]) -> str:
-    return ", ".join(f"{page_range(run.start, run.stop)} {state_of(run.mappers)}" for run in runs)
-
-
-def frames(memory: Memory) -> str:
-    """The physical frames, by mappers."""
-    kinds = [f"{n:,} {state_of(mappers)}" for mappers, n in sorted(memory.frames.items(), reverse=True)]
-    kinds += [f"{memory.table_frames:,} page tables", f"{memory.free_frames:,} free"]
-    return f"Physical frames: {', '.join(kinds)}"
-
-
-def picture(memory: Memory) -> str:
-    """All that the picture shows, in lines."""
-    return "\n".join([f"{headline(memory)}.", *(f"{group(one)}." for one in memory.groups), f"{frames(memory)}."])
-
-
 def count(n: int, one: str, many: str) -> str:
     """ "1 process", "2 processes"."""
     return f"{n:,} {one if n == 1 else many}"
+
+
+# What an operation did, and what a page is --------------------------------------------------------------------------
+
+EFFECTS = {
+    "zero_map": "{} of the zero page mapped",
+    "zero_fill": "{} filled with zeros",
+    "copy": "{} copied",
+    "reuse": "{} reused in place",
+    "file_map": "{} of the file mapped",
+    "swap_out": "{} swapped out",
+    "swap_in": "{} read back from swap",
+}
+
+
+def happened(op: Op, events: Sequence[Event]) -> str:
+    """One sentence: what an operation did, by the events that it caused."""
+    did = [EFFECTS[event.kind].format(count(event.count, "page", "pages")) for event in events if event.kind in EFFECTS]
+    did += [f"{event.process} is killed, for memory is gone" for event in events if event.kind == "oom_kill"]
+    if op["op"] in ("read", "write", "loop") and not did:
+        did = ["no fault"]
+    return f"{operation(op)}: {', '.join(did)}." if did else f"{operation(op)}."
+
+
+def page(mapping: Region, number: int) -> str:
+    """All there is to know of one page, a line for each thing."""
+    process = mapping.process
+    lines = [f"{process.name}, {mapping.name}, page {number:,}"]
+    if mapping.areas.at(number) is None:
+        return "\n".join([*lines, "not mapped: a touch is a segmentation fault"])
+    seen = pagemap.pages(mapping, number, number + 1)
+    lines.append(_behind(mapping, number, seen))
+    lines.append(f"holds {mapping.values(number)[0]:,}")
+    area = mapping.areas.at(number)
+    allowed = {"rw": "may be read and written", "r": "may be read", "": "no access"}[area.prot if area else ""]
+    marks = ["entry writable" if seen.writable[0] else "entry read-only", "dirty" if seen.dirty[0] else "clean"]
+    return "\n".join([*lines, ", ".join([allowed, *(marks if seen.present[0] or seen.zero[0] else [])])])
+
+
+def _behind(mapping: Region, number: int, seen: pagemap.Seen) -> str:
+    if seen.swapped[0]:
+        return "in swap: no frame"
+    if seen.zero[0]:
+        return "the shared zero page: no frame of its own"
+    if not seen.present[0]:
+        return "never touched, or dropped: no frame"
+    if not seen.kind[0]:
+        return f"frame {seen.frame[0]:,}, which is free: this entry dangles"
+    others = _mappers(mapping, number, int(seen.frame[0]))
+    named = f": {', '.join(others[:4])}{', …' if len(others) > 4 else ''}" if len(others) > 1 else ""
+    return f"frame {seen.frame[0]:,}, mapped by {int(seen.mappers[0]):,}{named}"
+
+
+def _mappers(mapping: Region, number: int, frame: int) -> list[str]:
+    """Processes whose mapping of this name has this frame at this page, as fork leaves it."""
+    found = []
+    for process in mapping.process.machine.processes:
+        theirs = process.mappings.get(mapping.name)
+        if theirs is not None and number < theirs.pages and pagemap.pages(theirs, number, number + 1).frame[0] == frame:
+            found.append(process.name)
+    return found

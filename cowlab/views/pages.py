@@ -1,0 +1,242 @@
+"""The pages and frames of a machine as cells of a map: a state for each page, or the mix of states of many."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..engine import Machine, Mapping, pagemap
+from .palette import (
+    COPIED,
+    DANGLING,
+    FILE,
+    FREE,
+    HOLE,
+    LEAKED,
+    PRIVATE,
+    SWAPPED,
+    UNTOUCHED,
+    WRONG,
+    ZERO,
+)
+
+Codes = NDArray[np.uint8]
+Records = NDArray[np.uint32] | NDArray[np.uint8]
+
+MOST_CELLS = 100_000  # with a cell for each page
+MOST_MIXED = 16_384  # with a cell for many: more would be smaller than what a screen shows
+CODES = 16
+NO_FRAME = 0xFFFFFFFF
+WRITABLE, DIRTY, DIFFERENT, EXCLUSIVE = 1, 2, 4, 8
+"""Flags of a cell."""
+
+
+@dataclass(frozen=True)
+class Strip:
+    """The cells of one mapping, `scale` pages in each.
+
+    `records` at scale 1: uint32 (cells, 2), state | flags << 8 | mappers << 16, and the frame or NO_FRAME; at a larger
+    scale: uint8 (cells, 16), the share of each state among the cell's pages, in 255ths.
+    """
+
+    process: str
+    mapping: str
+    kind: str
+    pages: int
+    scale: int
+    records: Records
+
+    @property
+    def codes(self) -> Codes:
+        """The state of each page. Only at scale 1."""
+        return (self.records[:, 0] & 255).astype(np.uint8)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The physical frames: cells for the first `shown` of them, as in a Strip, and how many hold what."""
+
+    scale: int
+    shown: int
+    used: int
+    tables: int
+    free: int
+    total: int
+    records: Records
+
+
+def scale_for(machine: Machine) -> int:
+    """How many pages a cell stands for: one, up to 100,000 pages; beyond, a power of two."""
+    pages = sum(mapping.pages for process in machine.processes for mapping in process.mappings.values())
+    pages = max(pages, machine.frames.used)
+    if pages <= MOST_CELLS:
+        return 1
+    return 1 << max(1, (-(-pages // MOST_MIXED) - 1).bit_length())
+
+
+def strips(machine: Machine, scale: int | None = None, midway: bool = False) -> list[Strip]:
+    """The pages of every mapping of every process, in order. `midway` in a fault, map counts are not checked."""
+    scale = scale or scale_for(machine)
+    found = [(process, mapping) for process in machine.processes for mapping in process.mappings.values()]
+    found = [(process, mapping) for process, mapping in found if mapping.size]
+    mappings = [mapping for _, mapping in found]
+    records = _single(mappings, midway) if scale == 1 else _mixed(machine, mappings, scale)
+    return [
+        Strip(process.name, mapping.name, mapping.kind, mapping.pages, scale, cells)
+        for (process, mapping), cells in zip(found, records, strict=True)
+    ]
+
+
+def grid(machine: Machine, scale: int, shown: int, midway: bool = False) -> Grid:
+    """The first `shown` frames, and the figures of all. `midway` in a fault, a frame without a mapper is a new copy."""
+    memory = machine.frames
+    length, kind, mappers = pagemap.frames(machine, shown)
+    codes = _frame_codes(kind, mappers)
+    if midway:
+        codes[codes == LEAKED] = COPIED
+    if scale == 1:
+        records: Records = np.empty((shown, 2), np.uint32)
+        records[:, 0] = np.repeat(codes | np.minimum(mappers, 0xFFFF) << 16, length)
+        records[:, 1] = np.arange(shown)
+    else:
+        begin = np.cumsum(length) - length
+        cells = -(-shown // scale)
+        records = _shares(_counts(np.zeros_like(begin), begin, length, codes, [cells], scale))
+    return Grid(scale, shown, memory.used + memory.tables, memory.tables, memory.free, memory.total, records)
+
+
+def window(mapping: Mapping, start: int, stop: int) -> Records:
+    """Records of the pages [start, stop) of one mapping, at scale 1."""
+    return _records(mapping, pagemap.pages(mapping, start, stop), start)
+
+
+def changed(before: Records | None, now: Records) -> tuple[int, int] | None:
+    """The cells [first, last) that differ, or None."""
+    if before is None or before.shape != now.shape:
+        return 0, len(now)
+    differ = np.flatnonzero((before != now).any(axis=1))
+    return (int(differ[0]), int(differ[-1]) + 1) if len(differ) else None
+
+
+# A cell for each page -------------------------------------------------------------------------------------------
+
+
+def _single(mappings: list[Mapping], midway: bool) -> list[Records]:
+    looks = [pagemap.pages(mapping) for mapping in mappings]
+    records = [_records(mapping, seen, 0) for mapping, seen in zip(mappings, looks, strict=True)]
+    if not midway:
+        _mark_wrong_counts(records, looks)
+    return records
+
+
+def _records(mapping: Mapping, seen: pagemap.Seen, start: int) -> Records:
+    codes = _codes(seen)
+    _mark_holes(codes, mapping, start)
+    flags = seen.writable * WRITABLE | seen.dirty * DIRTY | seen.exclusive * EXCLUSIVE
+    records = np.empty((len(codes), 2), np.uint32)
+    records[:, 0] = codes | flags << 8 | np.minimum(seen.mappers, 0xFFFF) << 16
+    records[:, 1] = np.where(seen.frame < 0, NO_FRAME, seen.frame)
+    return records
+
+
+def _codes(seen: pagemap.Seen) -> NDArray[np.int64]:
+    """The state of each page, from its entry and its frame."""
+    by_count = np.minimum(seen.mappers, 3) + (PRIVATE - 1)
+    codes: NDArray[np.int64] = np.where(seen.kind == pagemap.ANONYMOUS, by_count, FILE)
+    codes[(seen.kind == pagemap.ANONYMOUS) & (seen.mappers == 0)] = WRONG
+    codes[seen.kind == pagemap.NOTHING] = DANGLING
+    codes[~seen.present] = UNTOUCHED
+    codes[seen.zero] = ZERO
+    codes[seen.swapped] = SWAPPED
+    return codes
+
+
+def _mark_holes(codes: NDArray[np.int64], mapping: Mapping, start: int) -> None:
+    end = 0
+    for area in [*mapping.areas, None]:
+        stop = area.start if area else start + len(codes)
+        codes[max(0, end - start) : max(0, stop - start)] = HOLE
+        end = area.stop if area else 0
+
+
+def _mark_wrong_counts(records: list[Records], looks: list[pagemap.Seen]) -> None:
+    """A rule of one's own may forget a mapper: then a frame counts other than the entries that map it."""
+    frames = np.concatenate([seen.frame[seen.present] for seen in looks] or [np.zeros(0, np.int64)])
+    if not len(frames):
+        return
+    mappers = np.bincount(frames)
+    for cells, seen in zip(records, looks, strict=True):
+        wrong = seen.present & (seen.kind != pagemap.NOTHING)
+        wrong[wrong] = mappers[seen.frame[wrong]] != seen.mappers[wrong]
+        cells[wrong, 0] = cells[wrong, 0] & ~np.uint32(255) | WRONG
+
+
+def _frame_codes(kind: NDArray[np.int64], mappers: NDArray[np.int64]) -> NDArray[np.int64]:
+    codes: NDArray[np.int64] = np.where(kind == pagemap.ANONYMOUS, np.minimum(mappers, 3) + (PRIVATE - 1), FILE)
+    codes[(kind == pagemap.ANONYMOUS) & (mappers == 0)] = LEAKED
+    codes[kind == pagemap.NOTHING] = FREE
+    return codes
+
+
+# A cell for many pages ------------------------------------------------------------------------------------------
+
+
+def _mixed(machine: Machine, mappings: list[Mapping], scale: int) -> list[Records]:
+    found = pagemap.stretches(machine, mappings)
+    codes = _codes(found.seen)
+    if any(mapping.size != mapping.pages * 4096 for mapping in mappings):
+        found, codes = _with_holes(mappings, found, codes)
+    cells = [-(-mapping.pages // scale) for mapping in mappings]
+    shares = _shares(_counts(found.mapping, found.start, found.pages, codes, cells, scale))
+    return list(np.split(shares, np.cumsum(cells)[:-1])) if cells else []
+
+
+def _with_holes(
+    mappings: list[Mapping], found: pagemap.Stretches, codes: NDArray[np.int64]
+) -> tuple[pagemap.Stretches, NDArray[np.int64]]:
+    """A hole may begin within a stretch of pages without entries: those are looked at one by one."""
+    torn = np.array([mapping.size != mapping.pages * 4096 for mapping in mappings])[found.mapping]
+    torn &= codes == UNTOUCHED
+    number, start = (np.repeat(part[torn], found.pages[torn]) for part in (found.mapping, found.start))
+    length = found.pages[torn]
+    start = start + np.arange(len(start)) - np.repeat(np.cumsum(length) - length, length)
+    single = np.full(len(start), UNTOUCHED, np.int64)
+    for n in np.unique(number):
+        whole = np.full(mappings[n].pages, UNTOUCHED, np.int64)
+        _mark_holes(whole, mappings[n], 0)
+        single[number == n] = whole[start[number == n]]
+    parts = ((found.mapping, number), (found.start, start), (found.pages, np.ones_like(start)), (codes, single))
+    mapping, begin, pages, joined = (np.concatenate([old[~torn], new]) for old, new in parts)
+    return found._replace(mapping=mapping, start=begin, pages=pages), joined
+
+
+def _counts(
+    strip: NDArray[np.int64],
+    start: NDArray[np.int64],
+    pages: NDArray[np.int64],
+    codes: NDArray[np.int64],
+    cells: list[int],
+    scale: int,
+) -> NDArray[np.int64]:
+    """(cells, 16): pages of each state in each cell, from stretches that begin and end within a chunk of 512."""
+    offset = (np.cumsum(cells) - cells)[strip] if len(cells) > 1 else 0
+    if scale < 512:  # a stretch may reach over several cells
+        pieces = -(-pages // scale)
+        piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
+        pages = np.minimum(scale, np.repeat(pages, pieces) - piece * scale)
+        start, codes = np.repeat(start, pieces) + piece * scale, np.repeat(codes, pieces)
+        offset = np.repeat(offset, pieces) if len(cells) > 1 else 0
+    place = (offset + start // scale) * CODES + codes
+    return np.bincount(place, pages, sum(cells) * CODES).astype(np.int64).reshape(-1, CODES)
+
+
+def _shares(counts: NDArray[np.int64]) -> Records:
+    """Counts as shares in 255ths: each state that occurs has one at least, and the largest gives what that takes."""
+    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = counts * 255 // total
+    shares[(counts > 0) & (shares == 0)] = 1
+    rows = np.arange(len(counts))
+    shares[rows, counts.argmax(axis=1)] += (255 - shares.sum(axis=1)) * (counts.sum(axis=1) > 0)
+    return shares.astype(np.uint8)

@@ -1,0 +1,103 @@
+"""One side of a lab: a playback, its map, and what the learner does there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..engine import Error, Machine, NoSuchProcess, ProcessKilled
+from . import pages, words
+from .memory_map import MemoryMap, Message, Scene, mark_differences, operation_of, scene_of
+from .playback import Playback
+
+ACTIONS = ("write", "read", "fork", "exit", "back", "step", "inside")
+
+
+class Side:
+    """A machine with its operations and its map. `label` names it where there are two."""
+
+    def __init__(
+        self,
+        label: str,
+        fixed: Mapping[str, Any],
+        act: Callable[[Side, Message], str],
+        rules: Mapping[str, Any] | None = None,
+        actions: Sequence[str] = ACTIONS,
+    ) -> None:
+        self.label = label
+        self.fixed = dict(fixed)  # the parameters that this side has for its own
+        self.playback = Playback(rules)
+        self.map = MemoryMap(
+            follow=False,
+            act=lambda message: act(self, message),
+            copy=self.playback.copy,
+            actions=actions,
+            title=label,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Side {self.label or 'of a lab'}: {self.playback.position} operations>"
+
+    @property
+    def machine(self) -> Machine:
+        return self.playback.machine
+
+    @property
+    def refused(self) -> str:
+        """Why the last operation did not do what it says; "" if it did."""
+        playback = self.playback
+        error = playback.failed.get(playback.position - 1)
+        return refusal(playback.operations[playback.position - 1], error) if error else ""
+
+    @property
+    def trouble(self) -> str:
+        """What failed so far, in words: the first failure, and how many there are; "" for none."""
+        playback = self.playback
+        failed = {n: e for n, e in sorted(playback.failed.items()) if n < playback.position}
+        told = {n: e for n, e in failed.items() if not isinstance(e, NoSuchProcess)}  # that one follows from others
+        if not told:
+            return ""
+        first = min(told)
+        more = f" In all {len(failed):,} operations failed." if len(failed) > 1 else ""
+        return f"Operation {first + 1:,}: {refusal(playback.operations[first], told[first])}{more}"
+
+    @property
+    def deaths(self) -> str:
+        """Whom the OOM killer took, in a sentence; "" for nobody."""
+        killed = [event.process for event in self.machine.log if event.kind == "oom_kill"]
+        return f"Killed, for memory was gone: {', '.join(killed)}." if killed else ""
+
+    def do(self, message: Message) -> str:
+        """Do what the learner did on the map; a sentence on what came of it. Raises ValueError for nonsense."""
+        op = operation_of(message, self.machine, self.playback.position + 1)
+        error = self.playback.add(op)
+        if error:
+            return refusal(op, error)
+        return words.happened(op, self.playback.events(self.playback.position))
+
+    def said(self) -> str:
+        """The last operation in a sentence."""
+        playback = self.playback
+        if not playback.position:
+            return "Nothing has happened yet."
+        op = playback.operations[playback.position - 1]
+        return self.refused or words.happened(op, playback.events(playback.position))
+
+    def scene(self, scale: int | None = None) -> Scene:
+        return scene_of(self.machine, scale, self.map.shown)
+
+
+def refusal(op: Message, error: Error) -> str:
+    """One sentence on an operation that failed."""
+    verb = "killed on the way" if isinstance(error, ProcessKilled) else "refused"
+    text = error.strerror if isinstance(error, OSError) else str(error)
+    return f"{words.operation(op)}: {verb}. {text}"
+
+
+def both_scenes(first: Side, second: Side) -> tuple[Scene, Scene]:
+    """The scenes of two sides, at one scale, with their differences marked."""
+    scale = max(pages.scale_for(side.machine) for side in (first, second))
+    one, two = first.scene(scale), second.scene(scale)
+    mark_differences(one, two)
+    mark_differences(two, one)
+    return one, two
