@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .machine import Machine
     from .mapping import Mapping
 
-NOTHING, ANONYMOUS, FILE, SHARED_MEMORY = range(4)
-"""Kinds of frame."""
+NOTHING, ANONYMOUS, FILE, SHARED_MEMORY, SWAP_CACHE = range(5)
+"""Kinds of frame. SWAP_CACHE: anonymous, mapped by nobody, and kept because its slot is still in use."""
 
 
 class Seen(NamedTuple):
@@ -80,11 +80,23 @@ def stretches(machine: Machine, mappings: Sequence[Mapping]) -> Stretches:
     )
 
 
-def frames(machine: Machine, stop: int) -> tuple[Words, Words, Words]:
-    """Frames [0, stop) in stretches that are alike: (pages in the stretch, kind, mappers), in the order of frames.
+def frame(machine: Machine, number: int) -> tuple[int, int]:
+    """(kind, mappers) of one frame."""
+    _, kind, mappers = frames(machine, number + 1)
+    return int(kind[-1]), int(mappers[-1])
 
-    A frame that only the swap cache has is of kind ANONYMOUS, with no mapper.
-    """
+
+def pages_on(mapping: Mapping, number: int) -> list[int]:
+    """The pages of a mapping that are on frame `number`."""
+    found = []
+    for chunk in np.flatnonzero(mapping.table.row | (mapping.table.first >> (FRAME_SHIFT + SHIFT) == number >> SHIFT)):
+        seen = pages(mapping, int(chunk) << SHIFT, min(mapping.pages, (int(chunk) + 1) << SHIFT))
+        found += ((int(chunk) << SHIFT) + np.flatnonzero(seen.frame == number)).tolist()
+    return found
+
+
+def frames(machine: Machine, stop: int) -> tuple[Words, Words, Words]:
+    """Frames [0, stop) in stretches that are alike: (pages in the stretch, kind, mappers), in the order of frames."""
     table, chunks = machine.frames.words, -(-stop // CHUNK)
     table.reserve(chunks)
     first, row = table.first[:chunks], table.row[:chunks]
@@ -96,7 +108,8 @@ def frames(machine: Machine, stop: int) -> tuple[Words, Words, Words]:
     begin = np.cumsum(length) - length
     inside = begin < stop
     words, length = words[inside], np.minimum(length, stop - begin)[inside]
-    return length, words & fr.KIND, words >> COUNT_SHIFT
+    only_cached = (words & fr.CACHED != 0) & (words >> COUNT_SHIFT == 0)
+    return length, np.where(only_cached, SWAP_CACHE, words & fr.KIND), words >> COUNT_SHIFT
 
 
 def frames_touched(machine: Machine) -> int:

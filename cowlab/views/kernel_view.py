@@ -28,6 +28,7 @@ class KernelView(widgets.VBox):
         maps = [self._model, self._kernel] if beside else [self._kernel]
         columns = f"repeat({len(maps)}, minmax(0, 1fr))"
         self._maps = widgets.GridBox(maps, layout=widgets.Layout(grid_template_columns=columns, grid_gap="8px"))
+        self._maps.layout.display = "none"  # until there is something to see
         super().__init__([self._said, self._maps, self._table], layout=FULL)
 
     def __repr__(self) -> str:
@@ -56,6 +57,7 @@ class KernelView(widgets.VBox):
 
     def _came(self, x: dict[str, Any], run: KernelRun) -> None:
         self._run = run
+        self._maps.layout.display = "none" if run.reason else ""
         if run.reason:
             self._said.value = f'<div role="alert" class="cowlab-alert">{escape(run.reason)}</div>'
             self._table.value = ""

@@ -216,6 +216,12 @@ class MemoryMap(anywidget.AnyWidget):
             text = words.page(self.machine[process][mapping], int(page))
             self.send({"type": "look", "process": process, "mapping": mapping, "page": page, "text": text})
 
+    def _look_at_frame(self, message: Message) -> None:
+        """Say what a frame holds, and for whom."""
+        if self.machine is not None:
+            frame = int(message["frame"])
+            self.send({"type": "look", "frame": frame, "text": words.frame(self.machine, frame)})
+
     def _open(self, message: Message) -> None:
         """Send the pages of a cell that stands for many."""
         key, start, stop = (int(message[name]) for name in ("key", "start", "stop"))
@@ -285,6 +291,7 @@ _ANSWERS: dict[Any, Callable[[MemoryMap, Message], None]] = {
     "ready": MemoryMap._ready,
     "act": MemoryMap._acted,
     "look": MemoryMap._look,
+    "frame": MemoryMap._look_at_frame,
     "open": MemoryMap._open,
     "inside": MemoryMap._step_inside,
     "inside_go": MemoryMap._inside_go,

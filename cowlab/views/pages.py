@@ -176,6 +176,7 @@ def _mark_wrong_counts(records: list[Records], looks: list[pagemap.Seen]) -> Non
 def _frame_codes(kind: NDArray[np.int64], mappers: NDArray[np.int64]) -> NDArray[np.int64]:
     codes: NDArray[np.int64] = np.where(kind == pagemap.ANONYMOUS, np.minimum(mappers, 3) + (PRIVATE - 1), FILE)
     codes[(kind == pagemap.ANONYMOUS) & (mappers == 0)] = LEAKED
+    codes[kind == pagemap.SWAP_CACHE] = SWAPPED
     codes[kind == pagemap.NOTHING] = FREE
     return codes
 

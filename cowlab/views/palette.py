@@ -86,8 +86,3 @@ def look_for_browser() -> list[dict[str, str]]:
     for look in looks:
         del look["hatch"]
     return looks
-
-
-def look_of(mappers: int) -> Look:
-    """The look of a page whose frame has so many mappers; that of a free frame for a page without a frame."""
-    return STATES[(FREE, PRIVATE, TWO, MORE)[min(mappers, 3)]]

@@ -21,7 +21,8 @@ function element(tag, name) {
 
 function render({ model, el }) {
   const root = element("div", "cowlab-scrub");
-  root.dataset.lmSuppressShortcuts = "true";
+  // Keys are for the bar: JupyterLab has shortcuts for single letters and for the arrows.
+  root.addEventListener("keydown", (event) => !(event.ctrlKey || event.metaKey) && event.stopPropagation());
   const line = element("input", "cowlab-scrub-line");
   line.type = "range";
   line.min = 0;

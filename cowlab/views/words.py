@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..engine import Event, pagemap
+from ..engine import Event, Machine, pagemap
 from ..engine import Mapping as Region
 from ..units import PAGE_SIZE, format_size, parse_size
 
@@ -156,3 +156,25 @@ def _mappers(mapping: Region, number: int, frame: int) -> list[str]:
         if theirs is not None and number < theirs.pages and pagemap.pages(theirs, number, number + 1).frame[0] == frame:
             found.append(process.name)
     return found
+
+
+def frame(machine: Machine, number: int) -> str:
+    """All there is to know of one frame, a line for each thing. Raises ValueError for a frame that is not there."""
+    if not 0 <= number < machine.frames.total:
+        raise ValueError(f"frame {number:,} is not there: this machine has frames 0 to {machine.frames.total - 1:,}")
+    kind, mappers = pagemap.frame(machine, number)
+    if kind == pagemap.NOTHING:
+        return f"frame {number:,}\nfree"
+    what = {pagemap.ANONYMOUS: "private memory", pagemap.SWAP_CACHE: "kept for a slot of swap, mapped by nobody"}
+    lines = [f"frame {number:,}", what.get(kind, "a page of a file or of shared memory")]
+    found = [
+        f"{process.name}, {mapping.name}, page {page:,}"
+        for process in machine.processes
+        for mapping in process.mappings.values()
+        for page in pagemap.pages_on(mapping, number)
+    ]
+    listed = [*found[:MOST_NAMED], f"and {len(found) - MOST_NAMED:,} more"] if len(found) > MOST_NAMED else found
+    return "\n".join([*lines, f"mapped by {mappers:,}", *listed])
+
+
+MOST_NAMED = 6

@@ -61,6 +61,18 @@ def test_a_page_in_swap_has_no_frame() -> None:
     assert (strip.records[swapped, 1] == pages.NO_FRAME).all()
 
 
+def test_a_frame_that_only_the_swap_cache_holds_is_swapped_and_not_leaked() -> None:
+    machine = Machine(ram="64 KiB", swap="1 MiB", page_tables=False)
+    heap = machine.spawn("a").mmap("80 KiB", name="heap")
+    heap.write()
+    machine["a"].fork("b")
+    heap.read(0, 4)
+    heap.write(0, 2)
+    codes = pages.grid(machine, 1, 16).records[:, 0] & 255
+    assert np.count_nonzero(codes == SWAPPED) == 2
+    assert LEAKED not in codes
+
+
 def test_records_say_frame_mappers_and_flags() -> None:
     machine = Machine()
     a = machine.spawn("a")

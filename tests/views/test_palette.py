@@ -13,7 +13,7 @@ import pytest
 from matplotlib.hatch import get_path
 
 from cowlab.views import palette
-from cowlab.views.palette import EMPTY, INK, MARKS, PAPER, QUIET, RULE, STATES, Look, look_for_browser, look_of
+from cowlab.views.palette import EMPTY, INK, MARKS, PAPER, QUIET, RULE, STATES, Look, look_for_browser
 
 SIGHT = {
     "normal": np.eye(3),
@@ -145,11 +145,3 @@ def test_the_browser_gets_all_looks_with_marks_that_it_knows() -> None:
 @pytest.mark.parametrize("look", STATES, ids=lambda look: look.word)
 def test_textures_on_paper_are_ones_that_matplotlib_draws(look: Look) -> None:
     assert (len(get_path(look.hatch, 6).vertices) > 0) == bool(look.hatch)
-
-
-@pytest.mark.parametrize(
-    ("mappers", "state"),
-    [(0, palette.FREE), (1, palette.PRIVATE), (2, palette.TWO), (3, palette.MORE), (51, palette.MORE)],
-)
-def test_the_look_of_a_page_by_its_mappers(mappers: int, state: int) -> None:
-    assert look_of(mappers) is STATES[state]

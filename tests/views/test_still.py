@@ -10,7 +10,6 @@ from PIL import Image
 
 from cowlab import Machine, scenarios, trace
 from cowlab.views import pages
-from cowlab.views import still as stills
 from cowlab.views.map_words import MOST_RUNS
 from cowlab.views.palette import (
     DIFFERS,
@@ -28,6 +27,7 @@ from cowlab.views.palette import (
     ZERO,
 )
 from cowlab.views.still import in_words, still, still_pair
+from cowlab.views.still_view import MOST_LINES, scale_for, views
 
 
 def run(name: str = "fork_sharing", **values) -> Machine:
@@ -116,7 +116,7 @@ def test_any_number_of_processes_and_pages_fits(values) -> None:
 def test_two_pages_fit() -> None:
     machine = Machine(ram="64 KiB")
     machine.spawn("a").mmap("8 KiB", name="heap").write(0)
-    (view,) = stills._views([machine])
+    (view,) = views([machine])
     assert view.blocks[0].mappings[0].shares.argmax(axis=1).tolist() == [PRIVATE, UNTOUCHED]
     assert STATES[PRIVATE].light in colours(still(machine))
 
@@ -125,10 +125,10 @@ def test_processes_that_are_too_many_to_draw_are_counted() -> None:
     machine = Machine(ram="16 MiB")
     for n in range(60):
         machine.spawn(f"process {n}").mmap("128 KiB", name="heap").write(0, n % 32 + 1)
-    (view,) = stills._views([machine])
+    (view,) = views([machine])
     assert sum(len(block.names) for block in view.blocks) + view.hidden == 60
-    assert sum(block.lines for block in view.blocks) <= stills.MOST_LINES
-    assert view.hidden == 60 - stills.MOST_LINES
+    assert sum(block.lines for block in view.blocks) <= MOST_LINES
+    assert view.hidden == 60 - MOST_LINES
 
 
 def test_processes_without_mappings_and_machines_without_processes_can_be_drawn() -> None:
@@ -139,12 +139,12 @@ def test_processes_without_mappings_and_machines_without_processes_can_be_drawn(
 
 
 def test_processes_that_look_the_same_are_one_block() -> None:
-    (view,) = stills._views([run(children=3)])
+    (view,) = views([run(children=3)])
     assert [block.title for block in view.blocks] == ["parent", "child 1 to child 3"]
 
 
 def test_small_machines_have_a_cell_for_each_page() -> None:
-    (view,) = stills._views([many_states()])
+    (view,) = views([many_states()])
     assert (view.scale, view.frame_scale) == (1, 1)
     assert [cells.lines for cells in view.blocks[0].mappings] == [2, 1]
 
@@ -154,13 +154,13 @@ def test_small_machines_have_a_cell_for_each_page() -> None:
     [([2], 24, 1), ([768], 24, 1), ([769], 24, 2), ([33] * 24, 24, 2), ([32] * 99, 24, 1)],
 )
 def test_a_cell_stands_for_as_few_pages_as_there_is_room_for(lengths: list[int], lines: int, scale: int) -> None:
-    assert stills._scale(lengths, lines) == scale
+    assert scale_for(lengths, lines) == scale
 
 
 def test_a_frame_that_nobody_maps_any_more_is_free_in_its_place() -> None:
     machine = run(children=1, written_percent=100)
     machine["parent"].exit()
-    (view,) = stills._views([machine])
+    (view,) = views([machine])
     states = view.frames.shares.argmax(axis=1)
     assert set(states.tolist()) == {FREE, PRIVATE}
     assert np.count_nonzero(states == PRIVATE) == 32
@@ -171,21 +171,21 @@ def test_a_frame_that_nobody_maps_any_more_is_free_in_its_place() -> None:
 
 def test_a_pair_outlines_what_differs_and_only_that() -> None:
     one, other = run(), run(copy_on_write=False)
-    marked, same = stills._views([one, other])
+    marked, same = views([one, other])
     differs = marked.blocks[0].mappings[0].differs
     assert np.flatnonzero(differs).tolist() == list(range(8, 32))
     assert DIFFERS in marked.states and DIFFERS in same.states
-    assert DIFFERS not in stills._views([one, run()])[0].states
+    assert DIFFERS not in views([one, run()])[0].states
 
 
 def test_pages_that_the_other_side_does_not_have_differ() -> None:
-    few, many = stills._views([run(children=1, written_percent=0), run(children=2, written_percent=0)])
+    few, many = views([run(children=1, written_percent=0), run(children=2, written_percent=0)])
     assert few.blocks[0].mappings[0].differs.all()
     assert many.blocks[-1].mappings[0].differs.all()
 
 
 def test_both_sides_of_a_pair_are_drawn_to_one_scale() -> None:
-    small, large = stills._views([run(size="64 KiB"), run(size="64 MiB")])
+    small, large = views([run(size="64 KiB"), run(size="64 MiB")])
     assert small.scale == large.scale > 1
     assert small.frame_scale == large.frame_scale > 1
 
