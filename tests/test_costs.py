@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cowlab import Machine
 from cowlab.engine.costs import DEVICES, EVENTS, Costs
 
 COUNT = st.integers(0, 10_000)
@@ -93,3 +94,16 @@ def test_costs_survive_json():
 def test_an_unknown_cost_is_refused_with_the_choices():
     with pytest.raises(ValueError, match="'cpoy' is not a cost: the costs are fork, fork_table, "):
         Costs.from_dict({"cpoy": 5})
+
+
+def test_a_fork_that_copies_all_pages_takes_the_time_of_the_copies():
+    def took(copy_on_write):
+        machine = Machine(copy_on_write=copy_on_write)
+        parent = machine.spawn()
+        parent.mmap("4 MiB").write()
+        before = machine.clock_ns
+        parent.fork()
+        return machine.clock_ns - before
+
+    costs = Costs()
+    assert took(False) - took(True) == 1024 * (costs.copy - costs.fault)

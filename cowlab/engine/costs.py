@@ -104,9 +104,12 @@ class Costs:
         mapped_only = max(0, minor + major_swap + major_file - zeroed - copied - reused)
         return work + reads + mapped_only * self.fault
 
-    def of_fork(self, tables: int) -> int:
-        """Nanoseconds of a fork that copies or makes `tables` page tables (kernel/fork.c, dup_mmap)."""
-        return self.fork + tables * self.fork_table
+    def of_fork(self, tables: int, copied: int = 0) -> int:
+        """Nanoseconds of a fork that copies or makes `tables` page tables (kernel/fork.c, dup_mmap).
+
+        Without copy-on-write it also copies `copied` pages: each takes what a copying fault does, less the fault.
+        """
+        return self.fork + tables * self.fork_table + copied * max(0, self.copy - self.fault)
 
     def of_start(self, loaded_pages: int, relocated_pages: int) -> int:
         """Nanoseconds to start a program anew: read in so many pages of it, and relocate so many."""

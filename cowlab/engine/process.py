@@ -165,7 +165,8 @@ class Process:
         shared = sum(copy_mapping(mapping, tables[mapping.name], child) for mapping in self.mappings.values())
         child.space.next_gib = self.space.next_gib
         self.machine.reclaim.forget()  # frames have new mappers
-        self.machine.spend(self.machine.costs.of_fork(child.space.tables))
+        copied = 0 if self.machine.copy_on_write else sum(mapping.anon for mapping in child.mappings.values())
+        self.machine.spend(self.machine.costs.of_fork(child.space.tables, copied))
         self.machine.record("fork", self.name, "", (0, 0), shared)
         return child
 
