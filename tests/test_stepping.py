@@ -116,6 +116,7 @@ def test_a_write_through_a_writable_entry_is_no_fault():
         "line": "",
         "number": 0,
         "function": "the processor",
+        "file": "",
     }
     assert said[-1]["answer"] == "The store goes through, without a fault."
 

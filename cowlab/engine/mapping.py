@@ -307,6 +307,8 @@ def _as_array(pages: Pages) -> NDArray[Any]:
     """`pages` as an array; page numbers too large for one are outside every mapping, as is the largest that fits."""
     if isinstance(pages, np.ndarray):
         return np.minimum(pages, _LARGEST) if pages.dtype == np.uint64 else pages
+    if type(pages) is list and set(map(type, pages)) == {int} and min(pages) >= -_LARGEST and max(pages) <= _LARGEST:
+        return np.array(pages, np.int64)  # the usual case
     listed = isinstance(pages, Iterable) and not isinstance(pages, (str, bytes, dict))
     numbers: list[Any] = list(pages) if listed else [None]
     if any(isinstance(number, bool) or not hasattr(number, "__index__") for number in numbers):

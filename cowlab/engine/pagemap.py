@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import frames as fr
-from .chunks import CHUNK, SHIFT, Table, Words
+from .chunks import CHUNK, SHIFT, Table, Words, every
 from .frames import COUNT_SHIFT, Frames
 from .page_table import DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame
 
@@ -50,8 +50,7 @@ class Stretches(NamedTuple):
 
 def pages(mapping: Mapping, start: int = 0, stop: int | None = None) -> Seen:
     """Each page of [start, stop) of a mapping; pages outside its areas have no entry."""
-    entries = mapping.table.get(np.arange(start, mapping.pages if stop is None else stop))
-    return _seen(mapping.frames, entries)
+    return _seen(mapping.frames, _entries(mapping.table, start, mapping.pages if stop is None else stop))
 
 
 def stretches(machine: Machine, mappings: Sequence[Mapping]) -> Stretches:
@@ -63,7 +62,7 @@ def stretches(machine: Machine, mappings: Sequence[Mapping]) -> Stretches:
     number = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
     chunk = np.concatenate([np.arange(len(table)) for table in tables])
     first, row = (np.concatenate([getattr(table, part) for table in tables]) for part in ("first", "row"))
-    alike = _alike(machine.frames, first, row)
+    alike = uniform(machine.frames, first, row)
     length = np.array([mapping.pages for mapping in mappings])
     start = chunk << SHIFT
     whole = Stretches(number[alike], start[alike], np.minimum(CHUNK, (length[number] - start)[alike]), ())  # type: ignore[arg-type]
@@ -124,7 +123,7 @@ def frames_touched(machine: Machine) -> int:
     return min(machine.frames.total, (last << SHIFT) + (int(within[-1]) + 1 if len(within) else 0))
 
 
-def _alike(memory: Frames, first: Words, row: Words) -> NDArray[np.bool_]:
+def uniform(memory: Frames, first: Words, row: Words) -> NDArray[np.bool_]:
     """Which chunks of entries are uniform, and on uniform frames."""
     alike: NDArray[np.bool_] = row == 0
     if memory.words.dense:
@@ -143,11 +142,24 @@ def _page_by_page(machine: Machine, tables: Sequence[Table], number: Words, chun
     return which, at, np.concatenate([tables[n].get(part) for n, part in zip(owners, parts, strict=True)])
 
 
+def _entries(table: Table, start: int, stop: int) -> Words:
+    """The entries of pages [start, stop): chunk by chunk, which for many pages is faster than one by one."""
+    chunks = slice(start >> SHIFT, -(-stop // CHUNK))
+    entries: Words = table.first[chunks, None] + table.step[chunks, None] * np.arange(CHUNK)
+    row = table.row[chunks]
+    entries[row > 0] = table.pool.words[row[row > 0]]
+    from_there = start - (chunks.start << SHIFT)
+    return entries.reshape(-1)[from_there : from_there + stop - start]
+
+
 def _seen(memory: Frames, entries: Words) -> Seen:
     present = has_frame(entries)
     frame = np.where(present, entries >> FRAME_SHIFT, -1)
-    words = np.zeros_like(entries)
-    words[present] = memory.words.get(frame[present])
+    if every(present):
+        words = memory.words.get(frame)
+    else:
+        words = np.zeros_like(entries)
+        words[present] = memory.words.get(frame[present])
     flags = entries & (PRESENT | ZERO | SWAPPED | WRITABLE | DIRTY)
     return Seen(
         present,

@@ -17,9 +17,7 @@ happens where frames lack.
 from __future__ import annotations
 
 import inspect
-import linecache
 import operator
-import os
 import sys
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Map
@@ -29,53 +27,14 @@ from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
 from . import frames as fr
-from .address_space import Area, NoFreeFrame
+from .address_space import NoFreeFrame
 from .backing import Backing
 from .errors import Error
 from .mapping import Mapping
 from .page import Faults, Page, Tally
-from .page_table import DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO
-
-
-class Place(NamedTuple):
-    """Where a decision is taken: a function, a line of its file by number (from 1), and that line."""
-
-    function: str
-    number: int
-    line: str
-    file: str
-
+from .sight import Place, Sight, first_line, line_with, place_of, see
 
 PROCESSOR = Place("the processor", 0, "", "")
-
-
-@dataclass(frozen=True)
-class Sight:
-    """What can be seen of one page and its surroundings at one moment.
-
-    The entry: `present`, `writable`, `dirty`; it maps `frame`, or the `zero` page, or names a swap `slot`. The frame:
-    its `kind` ("anonymous", "file", "shared memory", or "" for none), its `mappers`, whether it is `exclusive` and in
-    the swap cache (`cached`). The area: its `prot`, None where there is no area, and whether it has a `family`. Frames:
-    `tables` page-table pages of the process, `free` frames of the machine, `room` of them for this process. `tally` is
-    what the call has counted so far.
-    """
-
-    present: bool
-    writable: bool
-    dirty: bool
-    zero: bool
-    frame: int | None
-    slot: int | None
-    kind: str
-    mappers: int
-    exclusive: bool
-    cached: bool
-    prot: str | None
-    family: bool
-    tables: int
-    free: int
-    room: int
-    tally: Tally
 
 
 @dataclass(frozen=True)
@@ -229,7 +188,7 @@ class _Watch:
         if self.lack is not None:
             free, reports = self.lack
             killed = [task.name for report in self.machine.oom_reports[reports:] for task in report.killed]
-            self.place = _first_line(self.original)
+            self.place = first_line(self.original)
             self.add("again", Reclaimed(self.machine.frames.free - free, tuple(killed)), page)
         elif self.trapped:
             self._look_at_area(True)
@@ -238,7 +197,7 @@ class _Watch:
         """What Mapping._targets found, before the rule is asked."""
         missing = self.sight.prot is None
         function, text = (Mapping._targets, "first_hole") if missing else (Mapping._check_prot, "len(prot)")
-        self.place = _line_with(function, text)
+        self.place = line_with(function, text)
         self.add("area", allowed)
 
     @contextmanager
@@ -267,7 +226,7 @@ class _Watch:
         if nested and name not in PARTS:
             return run(page, *args, **kw)
         if not nested:
-            self.place = _place(caller)
+            self.place = place_of(caller)
         arguments = _arguments(run, page, args, kw)
         before = _sight(page, arguments.get("entry"))
         self.inside = True
@@ -311,7 +270,7 @@ class _Watch:
         """The page before the access, which may lie outside every area."""
         mapping = self.mapping
         entry = mapping.table.at(self.page) if self.page < mapping.pages else 0
-        return _see(mapping, mapping.areas.at(self.page), entry, Tally())
+        return see(mapping, mapping.areas.at(self.page), entry, Tally())
 
 
 class WatchedPage(Page):
@@ -362,31 +321,7 @@ def _arguments(run: Callable[..., Any], page: Page, args: tuple[Any, ...], kw: d
 
 def _sight(page: Page, entry: int | None = None) -> Sight:
     """The page as it is, or as it would be with `entry`."""
-    return _see(page.mapping, page.area, page.entry if entry is None else entry, page.tally)
-
-
-def _see(mapping: Mapping, area: Area | None, entry: int, tally: Tally) -> Sight:
-    mapped = bool(entry & PRESENT) and not entry & ZERO
-    frame = entry >> FRAME_SHIFT if mapped else None
-    word = 0 if frame is None else mapping.frames.word(frame)
-    return Sight(
-        present=bool(entry & PRESENT),
-        writable=bool(entry & WRITABLE),
-        dirty=bool(entry & DIRTY),
-        zero=bool(entry & ZERO),
-        frame=frame,
-        slot=entry >> FRAME_SHIFT if entry & SWAPPED else None,
-        kind=("", "anonymous", "file", "shared memory")[word & fr.KIND],
-        mappers=word >> fr.COUNT_SHIFT,
-        exclusive=bool(word & fr.EXCLUSIVE),
-        cached=bool(word & fr.CACHED),
-        prot=area.prot if area else None,
-        family=area is not None and area.family is not None,
-        tables=mapping.space.tables,
-        free=mapping.frames.free,
-        room=mapping.space.room,
-        tally=replace(tally),
-    )
+    return see(page.mapping, page.area, page.entry if entry is None else entry, page.tally)
 
 
 def _allowed(sight: Sight, write: bool) -> bool:
@@ -399,26 +334,3 @@ def _plain(name: str, answer: Any) -> Any:
     if isinstance(answer, Backing):
         return "shared memory" if answer.name is None else f"file {answer.name!r}"
     return tuple(page.number for page, _ in answer) if name == "neighbours" else answer
-
-
-def _place(caller: FrameType) -> Place:
-    code = caller.f_code
-    line = linecache.getline(code.co_filename, caller.f_lineno, caller.f_globals).strip()
-    return Place(code.co_name, caller.f_lineno, line, os.path.basename(code.co_filename))
-
-
-def _first_line(rule: Callable[..., Any]) -> Place:
-    """The line that begins `rule`."""
-    code = getattr(inspect.unwrap(rule), "__code__", None)
-    if code is None:  # an object that can be called
-        return Place(getattr(rule, "__name__", type(rule).__name__), 0, "", "")
-    line = linecache.getline(code.co_filename, code.co_firstlineno).strip()
-    return Place(code.co_name, code.co_firstlineno, line, os.path.basename(code.co_filename))
-
-
-def _line_with(function: Callable[..., Any], text: str) -> Place:
-    """The first line of `function` that has `text` in it."""
-    lines, first = inspect.getsourcelines(function)
-    number = next(i for i, line in enumerate(lines) if text in line)
-    file = os.path.basename(inspect.getsourcefile(function) or "")
-    return Place(function.__name__, first + number, lines[number].strip(), file)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.stepping import Decision, Sight
+from ..engine.sight import Sight
+from ..engine.stepping import Decision
 from ..units import format_pages
 from .words import count, page_range
 
@@ -30,6 +31,7 @@ def _step(decision: Decision, process: str, mapping: str, page: int) -> dict[str
         "line": decision.line,
         "number": decision.number,
         "function": decision.function,
+        "file": decision.file,
     }
 
 

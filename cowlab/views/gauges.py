@@ -124,8 +124,9 @@ def bar(gauge: Gauge) -> str:
         loose = "" if gauge.binds else " loose"
         spans.append(f'<span class="limit{loose}" style="left:{100 * gauge.limit / gauge.whole:.3f}%"></span>')
     return (
-        f'<div class="cowlab-bar" role="meter" aria-label="{escape(gauge.title)}" aria-valuemin="0" '
-        f'aria-valuemax="{gauge.whole:g}" aria-valuenow="{gauge.filled:g}" aria-valuetext="{escape(gauge.value)}">'
+        f'<div class="cowlab-bar" role="meter" aria-label="{escape(gauge.title)}" '
+        f'aria-valuetext="{escape(gauge.value)}" aria-valuemin="0" '
+        f'aria-valuemax="{gauge.whole:.15g}" aria-valuenow="{gauge.filled:.15g}">'
         f"{''.join(spans)}</div>"
     )
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 
 SLICE = 0.03
 """Seconds of work before the kernel looks whether the learner has moved on."""
+FIRST_SLICE = 0.1
+"""The same for the beginning: what is done within that time is done at once, and shows no progress."""
 
 
 class Job:

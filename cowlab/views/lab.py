@@ -17,7 +17,7 @@ from ..goals import Goal, Verdict
 from ..scenarios import Scenario, parameters
 from . import words
 from .controls import Control
-from .job import SLICE, Job, Later
+from .job import FIRST_SLICE, SLICE, Job, Later
 from .kernel_view import KernelView
 from .lab_tabs import Tabs
 from .map_words import in_words
@@ -286,9 +286,11 @@ class Lab(widgets.VBox):
         ways = [(side.playback, min(position, len(side.playback.operations))) for side in self.sides]
         for playback, end in ways:
             playback.aim(end)
-        while sum(playback.run_towards(end, SLICE) for playback, end in ways):  # each has its slice
+        seconds = FIRST_SLICE
+        while sum(playback.run_towards(end, seconds) for playback, end in ways):  # each has its slice
             self.scrub.busy = f"Running: operation {ways[0][0].position:,} of {position:,}"
             yield
+            seconds = SLICE
         self._arrive(position, step)
 
     def _arrive(self, position: int | None = None, step: bool = False) -> None:

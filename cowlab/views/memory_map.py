@@ -18,7 +18,7 @@ import numpy as np
 import traitlets
 
 from .. import trace
-from ..engine import Error, Machine
+from ..engine import Error, Machine, pagemap
 from . import pages, words
 from .inside import Inside
 from .map_words import in_words
@@ -55,10 +55,16 @@ def scene_of(machine: Machine, scale: int | None = None, shown: int = 0, midway:
     `midway` in a fault a frame may be taken and not yet mapped, which is no fault of the rules.
     """
     scale = scale or pages.scale_for(machine)
-    touched = pages.pagemap.frames_touched(machine)
-    shown = min(machine.frames.total, max(shown, -(-touched // 32) * 32 + SPARE * scale))
+    touched = pagemap.frames_touched(machine)
+    shown = min(machine.frames.total, max(shown, _with_room(touched, scale)))
     strips, grid = pages.strips(machine, scale, midway), pages.grid(machine, scale, shown, midway)
     return Scene(_cards(machine), strips, grid, _counters(machine))
+
+
+def _with_room(touched: int, scale: int) -> int:
+    """Frames to show where so many were touched: an eighth more at most, so that the grid seldom grows and moves."""
+    step = max(32, 1 << touched.bit_length() - 4) if touched else 32
+    return -(-touched // step) * step + SPARE * scale
 
 
 def mark_differences(scene: Scene, other: Scene) -> None:
@@ -365,9 +371,7 @@ class Sent:
         return message, buffers
 
     def _patch(self, key: int, records: pages.Records, patches: list[Message], buffers: list[bytes]) -> None:
-        cells = pages.changed(self._records.get(key), records)
-        if cells:
-            first, last = cells
+        for first, last in pages.changed(self._records.get(key), records):
             patches.append({"key": key, "from": first, "cells": last - first, "buffer": len(buffers)})
             buffers.append(records[first:last].tobytes())
         self._records[key] = records

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Machine, Mapping, pagemap
+from ..engine import Machine, Mapping, mixes, pagemap
 from .palette import (
     COPIED,
     DANGLING,
@@ -15,8 +15,10 @@ from .palette import (
     FREE,
     HOLE,
     LEAKED,
+    MORE,
     PRIVATE,
     SWAPPED,
+    TWO,
     UNTOUCHED,
     WRONG,
     ZERO,
@@ -27,6 +29,7 @@ Records = NDArray[np.uint32] | NDArray[np.uint8]
 
 MOST_CELLS = 100_000  # with a cell for each page
 MOST_MIXED = 16_384  # with a cell for many: more would be smaller than what a screen shows
+NEAR = 256  # cells between two that changed, up to which sending those between costs less than another message part
 CODES = 16
 NO_FRAME = 0xFFFFFFFF
 WRITABLE, DIRTY, DIFFERENT, EXCLUSIVE = 1, 2, 4, 8
@@ -92,18 +95,16 @@ def strips(machine: Machine, scale: int | None = None, midway: bool = False) -> 
 def grid(machine: Machine, scale: int, shown: int, midway: bool = False) -> Grid:
     """The first `shown` frames, and the figures of all. `midway` in a fault, a frame without a mapper is a new copy."""
     memory = machine.frames
-    length, kind, mappers = pagemap.frames(machine, shown)
-    codes = _frame_codes(kind, mappers)
-    if midway:
-        codes[codes == LEAKED] = COPIED
+    nobody = COPIED if midway else LEAKED
     if scale == 1:
+        length, kind, mappers = pagemap.frames(machine, shown)
+        codes = _frame_codes(kind, mappers)
+        codes[codes == LEAKED] = nobody
         records: Records = np.empty((shown, 2), np.uint32)
         records[:, 0] = np.repeat(codes | np.minimum(mappers, 0xFFFF) << 16, length)
         records[:, 1] = np.arange(shown)
     else:
-        begin = np.cumsum(length) - length
-        cells = -(-shown // scale)
-        records = _shares(_counts(np.zeros_like(begin), begin, length, codes, [cells], scale))
+        records = _shares(mixes.frames(machine, shown, scale, _states(nobody=nobody, free=FREE, cached=SWAPPED)))
     return Grid(scale, shown, memory.used + memory.tables, memory.tables, memory.free, memory.total, records)
 
 
@@ -112,12 +113,21 @@ def window(mapping: Mapping, start: int, stop: int) -> Records:
     return _records(mapping, pagemap.pages(mapping, start, stop), start)
 
 
-def changed(before: Records | None, now: Records) -> tuple[int, int] | None:
-    """The cells [first, last) that differ, or None."""
-    if before is None or before.shape != now.shape:
-        return 0, len(now)
-    differ = np.flatnonzero((before != now).any(axis=1))
-    return (int(differ[0]), int(differ[-1]) + 1) if len(differ) else None
+def changed(before: Records | None, now: Records) -> list[tuple[int, int]]:
+    """The ranges [first, last) of cells that differ, a few of them: those that are near each other count as one.
+
+    Cells beyond the end of `before` are new. The browser keeps the others when a strip grows or shrinks.
+    """
+    differ = np.ones(len(now), np.bool_)
+    if before is not None:
+        kept = min(len(before), len(now))
+        words = before[:kept].view(np.uint64) != now[:kept].view(np.uint64)  # one word a cell, or two
+        differ[:kept] = words[:, 0] | words[:, -1]
+    cells = np.flatnonzero(differ)
+    if not len(cells):
+        return []
+    gaps = np.flatnonzero(np.diff(cells) > NEAR)
+    return list(zip(cells[[0, *gaps + 1]].tolist(), (cells[[*gaps, -1]] + 1).tolist(), strict=True))
 
 
 # A cell for each page -------------------------------------------------------------------------------------------
@@ -167,6 +177,8 @@ def _mark_wrong_counts(records: list[Records], looks: list[pagemap.Seen]) -> Non
     if not len(frames):
         return
     mappers = np.bincount(frames)
+    if (mappers[frames] == np.concatenate([seen.mappers[seen.present] for seen in looks])).all():
+        return  # as the engine's own rules leave it
     for cells, seen in zip(records, looks, strict=True):
         wrong = seen.present & (seen.kind != pagemap.NOTHING)
         wrong[wrong] = mappers[seen.frame[wrong]] != seen.mappers[wrong]
@@ -185,13 +197,17 @@ def _frame_codes(kind: NDArray[np.int64], mappers: NDArray[np.int64]) -> NDArray
 
 
 def _mixed(machine: Machine, mappings: list[Mapping], scale: int) -> list[Records]:
-    found = pagemap.stretches(machine, mappings)
-    codes = _codes(found.seen)
-    if any(mapping.size != mapping.pages * 4096 for mapping in mappings):
-        found, codes = _with_holes(mappings, found, codes)
     cells = [-(-mapping.pages // scale) for mapping in mappings]
-    shares = _shares(_counts(found.mapping, found.start, found.pages, codes, cells, scale))
-    return list(np.split(shares, np.cumsum(cells)[:-1])) if cells else []
+    shares = _shares(mixes.pages(machine, mappings, scale, _states(nobody=WRONG, free=DANGLING, cached=WRONG)))
+    return [shares[stop - n : stop] for n, stop in zip(cells, np.cumsum(cells), strict=True)]
+
+
+def _states(nobody: int, free: int, cached: int) -> Codes:
+    """The state that each look is (`mixes.LOOKS`). The arguments are those of frames that count no mapper."""
+    kinds = np.full((mixes.UNTOUCHED // 4, 4), FILE, np.uint8)
+    kinds[pagemap.ANONYMOUS] = nobody, PRIVATE, TWO, MORE
+    kinds[pagemap.NOTHING], kinds[pagemap.SWAP_CACHE] = free, cached
+    return np.append(kinds, np.array([UNTOUCHED, ZERO, SWAPPED, HOLE], np.uint8))
 
 
 def _with_holes(
@@ -213,31 +229,10 @@ def _with_holes(
     return found._replace(mapping=mapping, start=begin, pages=pages), joined
 
 
-def _counts(
-    strip: NDArray[np.int64],
-    start: NDArray[np.int64],
-    pages: NDArray[np.int64],
-    codes: NDArray[np.int64],
-    cells: list[int],
-    scale: int,
-) -> NDArray[np.int64]:
-    """(cells, 16): pages of each state in each cell, from stretches that begin and end within a chunk of 512."""
-    offset = (np.cumsum(cells) - cells)[strip] if len(cells) > 1 else 0
-    if scale < 512:  # a stretch may reach over several cells
-        pieces = -(-pages // scale)
-        piece = np.arange(pieces.sum()) - np.repeat(np.cumsum(pieces) - pieces, pieces)
-        pages = np.minimum(scale, np.repeat(pages, pieces) - piece * scale)
-        start, codes = np.repeat(start, pieces) + piece * scale, np.repeat(codes, pieces)
-        offset = np.repeat(offset, pieces) if len(cells) > 1 else 0
-    place = (offset + start // scale) * CODES + codes
-    return np.bincount(place, pages, sum(cells) * CODES).astype(np.int64).reshape(-1, CODES)
-
-
 def _shares(counts: NDArray[np.int64]) -> Records:
     """Counts as shares in 255ths: each state that occurs has one at least, and the largest gives what that takes."""
-    total = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    shares = counts * 255 // total
-    shares[(counts > 0) & (shares == 0)] = 1
-    rows = np.arange(len(counts))
-    shares[rows, counts.argmax(axis=1)] += (255 - shares.sum(axis=1)) * (counts.sum(axis=1) > 0)
-    return shares.astype(np.uint8)
+    total, rows = counts.sum(axis=1), np.arange(len(counts))
+    shares: Codes = (counts * (255 / np.maximum(total, 1))[:, None]).astype(np.uint8)
+    shares += (counts > 0) & (shares == 0)
+    shares[rows, counts.argmax(axis=1)] += (255 * (total > 0) - shares.sum(axis=1, dtype=np.int64)).astype(np.uint8)
+    return shares

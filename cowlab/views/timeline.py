@@ -6,6 +6,7 @@ import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import pairwise
 
 import ipywidgets as widgets
@@ -289,15 +290,17 @@ class Timeline(Piece):
         self.redraw()
 
     def parts(self) -> list[widgets.Widget]:
-        self._image = widgets.Image(format="png", layout=widgets.Layout(width="100%", max_width="1200px"))
+        self._image = widgets.HTML(layout=widgets.Layout(width="100%"))  # an Image would have no alt
         return [self._image]
 
     def draw(self) -> None:
         assert self.machine
         if self._given is None:
             self._write_down()
-        self._image.value = self._png(fast=True)
-        self._image.alt = headline(self.history, self.position)
+        png = base64.b64encode(self._png(fast=True)).decode()
+        alt = escape(headline(self.history, self.position))
+        size = "width: 100%; max-width: 1200px"
+        self._image.value = f'<img alt="{alt}" style="{size}" src="data:image/png;base64,{png}">'
         self._text = self.words()
 
     def _write_down(self) -> None:

@@ -278,6 +278,7 @@ def test_the_description_is_the_same_each_time_and_has_no_address(lab: Lab) -> N
 
 
 def test_long_work_goes_in_slices_and_the_newest_value_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cowlab.views.lab.FIRST_SLICE", 0.0)
     monkeypatch.setattr("cowlab.views.lab.SLICE", 0.0)
 
     async def moved() -> Lab:
@@ -296,6 +297,7 @@ def test_long_work_goes_in_slices_and_the_newest_value_wins(monkeypatch: pytest.
 
 
 def test_long_work_can_be_cancelled_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cowlab.views.lab.FIRST_SLICE", 0.0)
     monkeypatch.setattr("cowlab.views.lab.SLICE", 0.0)
 
     async def cancelled() -> Lab:

@@ -174,9 +174,22 @@ def test_random_histories_look_the_same_at_every_scale(history, scale) -> None:
 
 
 def test_only_what_changed_is_found() -> None:
-    before = np.zeros((10, 2), np.uint32)
+    before = np.zeros((1000, 2), np.uint32)
     now = before.copy()
-    assert pages.changed(before, now) is None
+    assert pages.changed(before, now) == []
     now[3, 1] = now[7, 0] = 1
-    assert pages.changed(before, now) == (3, 8)
-    assert pages.changed(None, now) == (0, 10)
+    assert pages.changed(before, now) == [(3, 8)]
+    now[800] = 1
+    assert pages.changed(before, now) == [(3, 8), (800, 801)]
+    assert pages.changed(None, now) == [(0, 1000)]
+
+
+@pytest.mark.parametrize("width", [(2, np.uint32), (16, np.uint8)])
+def test_a_strip_that_grew_or_shrank_keeps_the_cells_that_stay(width) -> None:
+    before = np.zeros((100, width[0]), width[1])
+    now = np.zeros((120, width[0]), width[1])
+    assert pages.changed(before, now) == [(100, 120)]
+    assert pages.changed(now, before) == []
+    now[99, -1] = 1
+    assert pages.changed(before, now) == [(99, 120)]
+    assert pages.changed(before, now[:0]) == []

@@ -515,7 +515,7 @@ def test_it_is_drawn_with_the_colours_of_its_areas(x, over) -> None:
     seen = {colour for _, colour in picture.convert("RGB").getcolors(1 << 24)}
     for area in series(past):
         assert tuple(int(area.look.light[n : n + 2], 16) for n in (1, 3, 5)) in seen
-    assert piece._image.alt.startswith(f"{cowlab.units.format_size(past.samples[-1].in_use)} in use")
+    assert piece._image.value.startswith(f'<img alt="{cowlab.units.format_size(past.samples[-1].in_use)} in use')
 
 
 def test_the_line_stands_at_the_position() -> None:
