@@ -39,6 +39,14 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         from cowlab import calibrate
 
         return calibrate.main(options)
+    if options.command == "practice":
+        from cowlab import practice
+
+        return practice.main(options.lesson, options.seed, options.answer)
+    if options.command == "check":
+        from cowlab import check
+
+        return check.main()
     from cowlab import verify
 
     return int(verify.main(traces=options.traces, seed=options.seed))
@@ -59,8 +67,13 @@ def _parser() -> argparse.ArgumentParser:
         help="copy the lessons to this folder and open them there (installed without the repository: "
         "./cowlab-course); lessons that you changed are never overwritten",
     )
-    commands = parser.add_subparsers(dest="command", metavar="[tour | verify | calibrate]")
+    commands = parser.add_subparsers(dest="command", metavar="[tour | practice | check | verify | calibrate]")
     commands.add_parser("tour", help="the worked examples of the course, in this terminal")
+    practice = commands.add_parser("practice", help="questions with numbers drawn from a seed, in this terminal")
+    practice.add_argument("lesson", nargs="?", help="the number of a lesson, such as 05; without it: what there is")
+    practice.add_argument("--seed", type=int, default=0, metavar="S", help="draw other numbers (default: 0)")
+    practice.add_argument("--answer", action="store_true", help="show the answers, with what others get wrong")
+    commands.add_parser("check", help="whether all that the course needs is installed here")
     verify = commands.add_parser("verify", help="compare the model with this machine's own kernel")
     verify.add_argument("--traces", type=_positive, default=200, metavar="N", help="how many (default: 200)")
     verify.add_argument("--seed", type=int, default=0, metavar="S", help="draw other traces (default: 0)")

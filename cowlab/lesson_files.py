@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cowlab.__about__ import __version__
 
-FIRST_LESSON = "01_fork_sharing.ipynb"
+FIRST_LESSON = "00_welcome.ipynb"
 COPIES = Path("cowlab-course")
 # What was copied, as hashes: a file that still has its hash was not changed by the learner.
 MANIFEST = ".cowlab-course.json"

@@ -26,9 +26,7 @@ def refusal(capsys, *arguments):
 
 
 def test_python_m_cowlab_is_the_command():
-    shown = subprocess.run(
-        [sys.executable, "-m", "cowlab", "--version"], capture_output=True, text=True, check=True
-    )
+    shown = subprocess.run([sys.executable, "-m", "cowlab", "--version"], capture_output=True, text=True, check=True)
     assert shown.stdout == f"cowlab {cowlab.__version__}\n"
 
 
@@ -63,6 +61,19 @@ def test_verify_passes_its_options_on_and_returns_its_status(monkeypatch):
     assert asked == [{"traces": 200, "seed": 0}, {"traces": 5, "seed": 7}]
 
 
+def test_practice_passes_its_options_on_and_returns_its_status(monkeypatch):
+    asked = []
+    fake_part(monkeypatch, "practice", lambda *options: asked.append(options) or 2)
+    assert cli.main(["practice"]) == 2
+    assert cli.main(["practice", "05", "--seed", "7", "--answer"]) == 2
+    assert asked == [(None, 0, False), ("05", 7, True)]
+
+
+def test_check_returns_its_status(monkeypatch):
+    fake_part(monkeypatch, "check", lambda: 1)
+    assert cli.main(["check"]) == 1
+
+
 def test_ctrl_c_ends_a_part_without_a_traceback(monkeypatch):
     def interrupted(**options):
         raise KeyboardInterrupt
@@ -95,6 +106,11 @@ def test_a_port_that_is_none_is_refused(capsys, port):
 @pytest.mark.parametrize("traces", ["0", "-3", "many"])
 def test_verify_refuses_a_number_of_traces_that_means_nothing(capsys, traces):
     assert f"a number from 1 up, not '{traces}'" in refusal(capsys, "verify", f"--traces={traces}")
+
+
+@pytest.mark.parametrize("seed", ["x", "1.5", ""])
+def test_practice_refuses_a_seed_that_is_no_number(capsys, seed):
+    assert "--seed: invalid int value" in refusal(capsys, "practice", "05", f"--seed={seed}")
 
 
 def test_an_unknown_command_is_refused_with_those_that_exist(capsys):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import random
+
 from .. import scenarios, trace
-from ..course import Prediction, Question, Quiz
+from ..course import Estimate, Prediction, Question, Quiz
 from ..engine import Machine
 from ..units import format_size, parse_size
+from ..views.words import count
 
 FORKS = 3
 
@@ -44,6 +48,24 @@ def rss_added_up(size: str = "300 MiB", children: int = 50) -> Prediction:
             "are counted once for each process.",
         },
         answer=lambda: _sum_of_rss(size, children),
+    )
+
+
+def other_sums(rng: random.Random) -> Prediction:
+    """`rss_added_up` with other numbers."""
+    return rss_added_up(f"{rng.choice([50, 64, 100, 200, 300])} MiB", children=rng.randrange(5, 51))
+
+
+def pss_of_a_child(rng: random.Random) -> Estimate:
+    """Each child writes a part of what it shares: what is its PSS then?"""
+    size, children, percent = rng.choice([40, 80, 120, 200]), rng.choice([1, 3, 4, 7]), rng.choice([10, 20, 30, 50])
+    return Estimate(
+        f"A process has written {size} MiB, and forks {count(children, 'child', 'children')}. Each child then writes "
+        f"the same {percent}% of the pages; the parent writes nothing. What is the PSS of a child?",
+        "MiB",
+        answer=lambda: _pss_of_a_child(f"{size} MiB", children, percent),
+        explain=lambda guess, _: _about_pss(guess, size, children, percent),
+        within=0.01,
     )
 
 
@@ -101,6 +123,24 @@ def _growth() -> Question:
     )
 
 
+def _about_pss(guess: float, size: int, children: int, percent: int) -> str:
+    """Why this guess is right or not: MiB, and the numbers of the question."""
+    own, shared, sharers = size * percent / 100, size * (100 - percent) / 100, children + 1
+    known = [
+        (size, "That is its RSS: each page that it maps in full, shared or not."),
+        (own, "That is its USS, the pages that it wrote. PSS has its part of the shared pages too."),
+        (size / sharers, "That was its PSS before the writes. What it wrote is its own now, and counts in full."),
+        (shared / sharers, "That is its part of the shared pages. What it wrote is its own, and counts in full."),
+    ]
+    rule = (
+        f"What it wrote is its own and counts in full, {own:g} MiB. The other {shared:g} MiB are shared by "
+        f"{sharers} processes, and count for {shared / sharers:g} MiB in each."
+    )
+    wrong = [why for number, why in known if math.isclose(guess, number, rel_tol=0.01)]
+    right = math.isclose(guess, own + shared / sharers, rel_tol=0.01)
+    return f"Yes. {rule}" if right else " ".join([*wrong[:1], rule])
+
+
 # What the engine says -------------------------------------------------------------------------------------------------
 
 
@@ -125,6 +165,11 @@ def _data_after_forks(size: str, ram: str) -> str:
 def _sum_of_rss(size: str, children: int) -> str:
     machine = _run(size=size, children=children, written_percent=0)
     return format_size(sum(process.rss for process in machine.processes))
+
+
+def _pss_of_a_child(size: str, children: int, percent: int) -> float:
+    machine = _run(size=size, children=children, written_percent=percent)
+    return machine["child 1"].pss / 2**20
 
 
 def _given_back_by_exit() -> str:
@@ -153,3 +198,7 @@ def _growth_by_writes() -> str:
     machine = _run(size="16 MiB", children=3, written_percent=25)
     quarters = round(4 * (_data(machine) / machine["parent"].rss - 1))
     return {0: "not at all", 1: "by a quarter", 3: "by three quarters", 4: "by as much again"}[quarters]
+
+
+practice = [other_sums, pss_of_a_child]
+"""For endless practice: functions of a random generator, each of which makes a question."""
