@@ -61,7 +61,8 @@ class Lab(widgets.VBox):
         self.goal = goal
         self._kernel = KernelView() if compare == "kernel" else None
         pairs = _compared(scenario, compare)
-        self.sides = [Side(label, fixed, self._act, rules) for label, fixed in pairs]
+        ready = self._draw_both if len(pairs) == 2 else None
+        self.sides = [Side(label, fixed, self._act, rules, ready) for label, fixed in pairs]
         fixed = pairs[0][1]
         self.controls = {p.name: Control(p) for p in parameters(scenario) if p.name not in fixed}
         self.position = 0
@@ -239,7 +240,7 @@ class Lab(widgets.VBox):
         said = [one.do(message) for one in self.sides][self.sides.index(side)]
         self.position = side.playback.position
         if dropped > 0:
-            said += f" The {words.count(dropped, 'operation', 'operations')} that followed are dropped."
+            said += f" What followed is dropped: {words.count(dropped, 'operation', 'operations')}."
         self._draw(said, step=True)
         return ""
 
@@ -317,7 +318,8 @@ class Lab(widgets.VBox):
         self._draw_goal()
         self._later()
 
-    def _draw_both(self, said: str, step: bool) -> None:
+    def _draw_both(self, said: str = "", step: bool = False) -> None:
+        """Both maps, with what differs marked on each."""
         if any(side.map.viewed for side in self.sides):
             scenes = both_scenes(*self.sides)
             for side, scene in zip(self.sides, scenes, strict=True):

@@ -93,7 +93,8 @@ class MemoryMap(anywidget.AnyWidget):
 
     With `follow` it keeps up with the machine. `act(message)` is told what the learner does, and returns a sentence
     on what came of it; without one, the map does it to its machine. `copy` gives a machine in the same state, for a
-    look inside a fault. `actions` are those that the learner has.
+    look inside a fault. `ready` is called when a browser shows the map, and draws it. `actions` are those that the
+    learner has.
     """
 
     _esm = HERE / "memory_map.js"
@@ -111,6 +112,7 @@ class MemoryMap(anywidget.AnyWidget):
         follow: bool = True,
         act: Callable[[Message], str] | None = None,
         copy: Callable[[], Machine] | None = None,
+        ready: Callable[[], None] | None = None,
         actions: Sequence[str] = ACTIONS,
         **traits: Any,
     ) -> None:
@@ -120,6 +122,7 @@ class MemoryMap(anywidget.AnyWidget):
         self.scene: Scene | None = None
         self._act = act or self._do
         self._copy = copy or self._pickled
+        self._draw_first = ready or self._draw_last
         self._inside: Inside | None = None
         self._unfollow: Callable[[], None] | None = None
         self._soon = Soon(self._redraw)
@@ -203,6 +206,10 @@ class MemoryMap(anywidget.AnyWidget):
 
     def _ready(self, message: Message) -> None:
         self.viewed, self._sent = True, Sent()
+        self._draw_first()
+
+    def _draw_last(self) -> None:
+        """Draw what was drawn last, or the machine."""
         if self.scene is not None:
             self.draw(self.scene)
         elif self.machine is not None:

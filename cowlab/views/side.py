@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..engine import Error, Machine, NoSuchProcess, ProcessKilled
@@ -22,7 +22,7 @@ class Side:
         fixed: Mapping[str, Any],
         act: Callable[[Side, Message], str],
         rules: Mapping[str, Any] | None = None,
-        actions: Sequence[str] = ACTIONS,
+        ready: Callable[[], None] | None = None,
     ) -> None:
         self.label = label
         self.fixed = dict(fixed)  # the parameters that this side has for its own
@@ -31,7 +31,8 @@ class Side:
             follow=False,
             act=lambda message: act(self, message),
             copy=self.playback.copy,
-            actions=actions,
+            ready=ready,
+            actions=ACTIONS,
             title=label,
         )
 
@@ -91,7 +92,7 @@ def refusal(op: Message, error: Error) -> str:
     """One sentence on an operation that failed."""
     verb = "killed on the way" if isinstance(error, ProcessKilled) else "refused"
     text = error.strerror if isinstance(error, OSError) else str(error)
-    return f"{words.operation(op)}: {verb}. {text}"
+    return f"{words.operation(op)}: {verb}. {text}{'' if str(text).endswith('.') else '.'}"
 
 
 def both_scenes(first: Side, second: Side) -> tuple[Scene, Scene]:
