@@ -1,0 +1,184 @@
+"""What the lesson "When workers over shared data explode" tells a reader to do, done literally on the model."""
+
+from __future__ import annotations
+
+import pytest
+
+from cowlab import Machine, OutOfMemory, goals, scenarios, trace
+from cowlab.questions import batch_fork_explosion as questions
+from cowlab.questions.batch_fork_explosion import batch, in_use, killed
+from cowlab.scenarios.operations import filled
+from cowlab.units import pages_in, parse_size
+from cowlab.views import Lab
+
+ROOM = parse_size("64 GiB")
+
+
+@pytest.fixture
+def lab() -> Lab:
+    """The lab of the night, as the lesson has it."""
+    goal = goals.all_of(goals.nothing_killed(), goals.in_use_at_most("64 GiB"))
+    return Lab(scenarios.batch_explosion, ram="64 GiB", goal=goal)
+
+
+@pytest.fixture
+def last() -> Lab:
+    """The last lab of the lesson."""
+    goal = goals.all_of(goals.nothing_killed(), goals.processes_in_memory(100, "worker", within="64 GiB", each="2 GiB"))
+    return Lab(scenarios.batch_explosion, ram="64 GiB", written_percent=60, goal=goal)
+
+
+def status(lab: Lab) -> str:
+    assert lab.goal
+    return lab.goal.judge(lab.machine).status
+
+
+def loader(ram: str = "64 GiB", kind: str = "private", **settings: object):
+    process = Machine(ram=ram, **settings).spawn("loader")
+    process.mmap("2 GiB", kind, name="data").write()
+    return process
+
+
+# ---- the goals
+
+
+def test_the_goal_is_lost_at_the_start(lab: Lab) -> None:
+    assert status(lab) == "lost"
+
+
+@pytest.mark.parametrize("values", [{"written_percent": 30}, {"workers": 30}, {"data": "512 MiB"}])
+def test_three_ways_reach_it(lab: Lab, values: dict) -> None:
+    lab.set(**values)
+    assert status(lab) == "reached"
+
+
+@pytest.mark.parametrize(
+    "values", [{"written_percent": 31}, {"workers": 31}, {"data": "1 GiB"}, {"swap": "8 GiB"}, {"swap": "64 GiB"}]
+)
+def test_too_little_of_a_way_does_not(lab: Lab, values: dict) -> None:
+    lab.set(**values)
+    assert status(lab) == "lost"
+
+
+def test_with_more_ram_nobody_dies_and_the_goal_is_still_open(lab: Lab) -> None:
+    lab.set(ram="256 GiB")
+    assert killed(lab.machine) == []
+    assert status(lab) == "open"
+
+
+def test_the_last_goal_is_reached_by_writing_less_and_by_nothing_smaller(last: Lab) -> None:
+    assert status(last) == "lost"
+    last.set(written_percent=30)
+    assert status(last) == "reached"
+    last.set(workers=50)
+    assert status(last) == "open"
+    last.set(workers=100, data="1 GiB")
+    assert status(last) == "open"
+
+
+# ---- what prevents it
+
+
+@pytest.mark.parametrize("at_once", [1, 10, 20, 30])
+def test_fewer_at_a_time_fit_and_each_gives_back_what_it_copied(at_once: int) -> None:
+    process = loader()
+    before = in_use(process.machine)
+    for _ in range(0, 100, at_once):
+        wave = [process.fork() for _ in range(at_once)]
+        for worker in wave:
+            worker["data"].write()
+        for worker in wave:
+            worker.exit()
+        assert in_use(process.machine) == before
+    assert killed(process.machine) == []
+
+
+def test_a_shared_mapping_is_promised_once_and_there_once_and_everybody_sees_it() -> None:
+    process = loader(kind="shared")
+    workers = [process.fork() for _ in range(100)]
+    for worker in workers:
+        worker["data"].write()
+    meminfo = process.machine.meminfo()
+    assert meminfo["Committed_AS"] == meminfo["Shmem"] == 2 * 2**20
+    workers[0]["data"].write(5, value=77)
+    assert workers[99]["data"].values(5, 6)[0] == process["data"].values(5, 6)[0] == 77
+
+
+def test_what_is_written_before_the_fork_is_shared() -> None:
+    process = loader()
+    process["data"].write()  # once more: the change of form
+    workers = [process.fork() for _ in range(100)]
+    for worker in workers:
+        worker["data"].read()
+    assert process.machine.meminfo()["AnonPages"] == 2 * 2**20
+
+
+def test_marks_in_memory_of_their_own_cost_the_marks_alone() -> None:
+    process = loader()
+    for _ in range(100):
+        worker = process.fork()
+        worker["data"].read()
+        worker.mmap("20 MiB", name="marks").write()
+    assert process.machine.meminfo()["AnonPages"] == 2 * 2**20 + 100 * 20 * 2**10
+
+
+@pytest.mark.parametrize(("limit", "dead"), [(None, True), ("48 GiB", False), ("32 GiB", False)])
+def test_a_limit_for_the_batch_saves_the_bystander(limit: str | None, dead: bool) -> None:
+    made = scenarios.batch_explosion(ram="64 GiB")
+    group = {"op": "group", "path": "/batch"} | ({"max": limit} if limit else {})
+    machine = Machine(ram="64 GiB")
+    start = made["ops"][0] | {"group": "/batch"}
+    trace.run_through(machine, [*filled("database", "cache", pages_in("8 GiB")), group, start, *made["ops"][1:]])
+    assert ("database" in killed(machine)) is dead
+    assert killed(machine)
+
+
+@pytest.mark.parametrize("ratio", [30, 50, 90])
+def test_in_mode_2_the_fork_fails_and_those_granted_end(ratio: int) -> None:
+    process = loader(overcommit="never", overcommit_ratio=ratio)
+    with pytest.raises(OutOfMemory):
+        _ = [process.fork() for _ in range(100)]
+    machine = process.machine
+    assert machine.meminfo()["MemFree"] * 1024 > ROOM * 0.9  # it is not memory that has ended
+    for worker in machine.processes[1:]:
+        worker["data"].write()
+    assert killed(machine) == []
+
+
+# ---- what it says
+
+
+@pytest.mark.parametrize("percent", [0, 5, 20, 30])
+def test_the_formula_is_what_the_engine_counts(percent: int) -> None:
+    data = batch(ram="64 GiB", written_percent=percent).meminfo()["AnonPages"] * 1024
+    assert data == pytest.approx(parse_size("2 GiB") * (1 + percent), rel=1e-4)
+
+
+def test_who_asked_and_who_was_killed_and_how_little_that_gave_back() -> None:
+    machine = batch(ram="64 GiB")
+    first = machine.oom_reports[0]
+    assert (first.caller, first.killed[0].name) == ("worker 31", "worker 100")
+    assert killed(machine) == [f"worker {number}" for number in range(100, 30, -1)]
+
+
+def test_each_question_has_an_answer_and_its_explanation_says_so() -> None:
+    for ask in [questions.after_the_forks(), *questions.check_yourself().questions]:
+        for choice, explanation in ask.choices.items():
+            assert explanation.startswith("Yes") == (choice == ask.answer), ask.question
+
+
+@pytest.mark.parametrize(
+    ("guess", "said"), [(31, "Yes"), (100, "long before"), (60, "Too late"), (2, "more than that")]
+)
+def test_an_estimate_gets_the_words_for_it(guess: int, said: str) -> None:
+    ask = questions.part_that_fails()
+    ask.choose(guess)
+    outcome = ask.commit()
+    assert outcome
+    assert said in outcome.explanation
+    assert outcome.right == (said == "Yes")
+
+
+def test_an_estimate_with_memory_for_all_has_no_answer_and_says_so() -> None:
+    with pytest.raises(ValueError, match="less RAM or more workers"):
+        _ = questions.part_that_fails(ram="256 GiB").answer
