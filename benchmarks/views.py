@@ -3,8 +3,8 @@
     python benchmarks/views.py [--moves 40] [--only NAME ...] [--json FILE]
 
 Starts JupyterLab with the course's websocket, and opens a notebook for each lab. A control is moved with an arrow key,
-and the next move waits until nothing more is sent. "pixel" is from the key's event to the frame after the one in which
-the map was drawn: the screen has the new picture by then. "drawn" is to the end of the drawing itself, and "painting"
+and the next move waits until nothing more is sent. "pixel" is from the key's event to the end of the first frame that
+begins after the map was drawn: it has the new picture. "drawn" is to the end of the drawing itself, and "painting"
 the drawing alone. "bytes" are those that the kernel's websocket brought until the pixel, "in all" those until it was
 quiet, with the tables below the map. The figures in Python are of the same moves in this process, beside matplotlib,
 which draws the same cells as one picture without axes, and sends nothing anywhere. Targets are printed beside the
@@ -50,7 +50,11 @@ WATCH = """map => {
         const move = moves.at(-1);
         if (!move || move.drawn) return;
         Object.assign(move, { drawn: performance.now() - move.key, paint: map.cowlab.paintMs, seq: detail.seq });
-        requestAnimationFrame(() => (move.pixel = performance.now() - move.key));
+        requestAnimationFrame(() => {
+            const { port1, port2 } = new MessageChannel();  // its message comes when the frame has been made
+            port1.onmessage = () => (move.pixel = performance.now() - move.key);
+            port2.postMessage(0);
+        });
     });
 }"""
 MOVED = "() => window.moves.at(-1)?.pixel"

@@ -38,6 +38,7 @@ const NUMBER_WIDTH = 17; // a cell this wide shows its frame's number
 const CORNER_WIDTH = 8; // ... has room for a turned-down corner, the mark of a difference
 const OPEN_WIDTH = 96; // ... shows the pages it stands for
 const EDGE = 8; // around the picture
+const FRAME_MS = 12; // somewhat less than a frame of the screen takes
 const MARGIN = 128; // of the canvas beyond the view on each side: so far the picture moves without being painted anew
 
 // 2 Helpers ------------------------------------------------------------------------------------------------------
@@ -1493,7 +1494,7 @@ class MapView {
     if (this.painter.looks) this._legend();
     this._heads();
     this.pending = message.seq;
-    this.invalidate(true);
+    this._paintSoon();
     this.twin.update(changed, Boolean(message.cards || message.full));
   }
 
@@ -1542,6 +1543,14 @@ class MapView {
   invalidate(data = false) {
     this.dirty ||= data;
     this.frame ??= requestAnimationFrame(() => this._paint());
+  }
+
+  /** Paint what was just sent without waiting for the next frame, which then has it ready; at most once a frame. */
+  _paintSoon() {
+    this.invalidate(true);
+    if (performance.now() - (this.paints.at(-1) ?? -Infinity) < FRAME_MS) return;
+    cancelAnimationFrame(this.frame);
+    this._paint();
   }
 
   _paint() {

@@ -26,9 +26,11 @@ LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
 IDLE = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 # Over the page's own connection: the kernel answers after all that the reader did before.
 ASK = """async ([code, expressions]) => {
-    const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-    const asked = kernel.requestExecute({code, user_expressions: expressions, store_history: false, silent: true});
-    return (await asked.done).content;
+    const context = jupyterapp.shell.currentWidget.sessionContext;
+    await context.ready;
+    const content = {code, user_expressions: expressions, store_history: false, silent: true};
+    window.asked = context.session.kernel.requestExecute(content);  // held, or the browser may forget that we wait
+    return (await window.asked.done).content;
 }"""
 SCROLL_ON = """panel => {
     panel.scrollTop += 300;
