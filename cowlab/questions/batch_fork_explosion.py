@@ -40,8 +40,10 @@ def part_that_fails(data: str = "2 GiB", workers: int = 100, ram: str = "64 GiB"
     )
 
     def explain(guess: float, answer: float) -> str:
-        if abs(guess - answer) <= 0.1 * answer:
+        if guess == answer:
             return f"Yes. {rule}"
+        if abs(guess - answer) <= 0.1 * answer:
+            return f"Nearly: it is {answer:.0f} %. {rule}"
         if guess > 90:
             return f"That is when they write all of it, and long before that memory is gone. {rule}"
         if guess > answer:

@@ -79,9 +79,10 @@ def _two_lines() -> Question:
         "On a machine in mode 0, Committed_AS is 40 GiB and CommitLimit is 8 GiB. What does that tell you?",
         {
             "the next request will be refused": "No: CommitLimit is shown in every mode, and limits in mode 2 alone.",
-            "memory is nearly gone": "No: Committed_AS says what was promised. What is left says MemAvailable.",
-            "more was promised than there may be, no more": "Yes: that is overcommit, and by itself it is neither an "
-            "error nor a danger. Look at MemAvailable for what is left.",
+            "memory is nearly gone": "No: Committed_AS says what was promised. What is left says MemAvailable, another "
+            "line of that file.",
+            "more was promised than mode 2 would allow, and nothing else": "Yes: that is overcommit, and by itself it "
+            "is neither an error nor a danger. Look at MemAvailable for what is left.",
         },
         answer=_meaning_of_two_lines,
     )
@@ -151,7 +152,7 @@ def _meaning_of_two_lines() -> str:
     if not granted(process, "1 GiB", 1):
         return "the next request will be refused"
     nearly_gone = meminfo["MemAvailable"] < meminfo["MemTotal"] // 10
-    return "memory is nearly gone" if nearly_gone else "more was promised than there may be, no more"
+    return "memory is nearly gone" if nearly_gone else "more was promised than mode 2 would allow, and nothing else"
 
 
 def _mode_without_kills() -> str:
