@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from cowlab import Machine, goals, scenarios, trace
+from cowlab import Machine, goals, linux, scenarios, trace
 from cowlab.views import Lab
 from cowlab.views.job import Job
 
@@ -330,3 +330,22 @@ def test_a_job_takes_the_place_of_the_one_before_it() -> None:
 
     asyncio.run(two())
     assert done == ["first", "second", "second", "second"]
+
+
+@pytest.mark.skipif(linux.available() is not None, reason=str(linux.available()))
+def test_the_model_and_this_machines_kernel_side_by_side() -> None:
+    lab = Lab(scenarios.fork_sharing, compare="kernel", size="64 KiB", children=2)
+    lab.write("child 1", "heap", 9)
+    lab._later.now()  # in a notebook, when the learner pauses
+    assert lab._kernel._run.position == lab.position == 8
+    assert lab._kernel._run.agrees
+    assert "says of all 48 pages" in lab._kernel._said.value
+    kernel = lab._kernel._kernel.scene
+    assert [card["id"] for card in kernel.cards] == ["parent", "child 1", "child 2"]
+
+
+def test_what_the_kernel_cannot_do_is_said_beside_the_model() -> None:
+    lab = Lab(scenarios.cgroup_isolation, compare="kernel", **scenarios.cgroup_isolation._small)
+    lab._later.now()
+    assert 'role="alert"' in lab._kernel._said.value
+    assert lab._kernel._maps.layout.display == "none"
