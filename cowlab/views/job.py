@@ -28,7 +28,7 @@ class Job:
     def start(self, work: Iterator[object], wait: bool = False) -> None:
         """Do `work`, instead of what was under way."""
         self._work = work
-        if wait or not _loop():
+        if wait or not running_loop():
             for _ in work:
                 pass
             self._work = None
@@ -47,7 +47,7 @@ class Job:
         except StopIteration:
             self._work = None if self._work is work else self._work
             return
-        loop = _loop()
+        loop = running_loop()
         assert loop
         loop.call_later(0, self._step, work)
 
@@ -64,7 +64,7 @@ class Later:
         self.due = True
         if self._handle:
             self._handle.cancel()
-        if loop := _loop():
+        if loop := running_loop():
             self._handle = loop.call_later(self.seconds, self.now)
 
     def now(self) -> None:
@@ -74,7 +74,8 @@ class Later:
             self.call()
 
 
-def _loop() -> asyncio.AbstractEventLoop | None:
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop that runs here, as in a kernel; None in a script or a test."""
     try:
         return asyncio.get_running_loop()
     except RuntimeError:  # Python's way to say that none runs

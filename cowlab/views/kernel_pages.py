@@ -27,7 +27,7 @@ from .. import linux, trace
 from ..engine import Machine, Process
 from ..units import PAGE_SIZE, format_pages
 from . import pages, words
-from .palette import COPIED, FILE, HOLE, MORE, PRIVATE, SHARED, SWAPPED, TWO, UNTOUCHED, ZERO
+from .palette import COPIED, DIFFERS, FILE, HOLE, MORE, PRIVATE, SHARED, SWAPPED, TWO, UNTOUCHED, ZERO
 
 if TYPE_CHECKING:
     from .memory_map import Scene
@@ -377,11 +377,7 @@ def scenes(run: KernelRun) -> tuple[Scene, Scene]:
     """What the map shows of the model, as a kernel would tell it, and of the kernel; differences are marked."""
     from .memory_map import Scene  # here, so that figures and text need no widgets
 
-    total = max(_pages_in(run.model), _pages_in(run.kernel))
-    scale = 1
-    if total > pages.MOST_CELLS:
-        while total > pages.MOST_MIXED * scale:
-            scale *= 2
+    scale = pages.scale_of(max(_pages_in(run.model), _pages_in(run.kernel)))
     model, kernel = (Scene(_cards(run, side), _strips(run, side, scale), None) for side in (run.model, run.kernel))
     return model, kernel
 
@@ -422,6 +418,6 @@ def _mixed(codes: Codes, differ: Marks, scale: int) -> pages.Records:
     cell = np.arange(len(codes)) // scale
     cells = -(-len(codes) // scale)
     counts = np.bincount(cell * pages.CODES + codes, minlength=cells * pages.CODES).reshape(-1, pages.CODES)
-    shares = pages._shares(counts)
-    shares[np.unique(cell[differ]), pages.CODES - 1] = 1
+    shares = pages.shares_of(counts)
+    shares[np.unique(cell[differ]), DIFFERS] = 1
     return shares

@@ -9,7 +9,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from ..engine import Machine
+from .job import running_loop
 from .kernel_pages import KernelRun, as_html, as_text, on_this_kernel, scenes
 from .memory_map import MemoryMap
 
@@ -34,16 +34,14 @@ class KernelView(widgets.VBox):
     def __repr__(self) -> str:
         return as_text(self._run) if self._run else "<Nothing was run on this machine's kernel yet>"
 
-    def show(self, x: dict[str, Any], machine: Machine) -> None:
+    def show(self, x: dict[str, Any]) -> None:
         """Run trace `x` on the kernel, beside the notebook's work where an event loop runs, and show it."""
         self._asked = copy.deepcopy(x)
         self._said.value = '<div role="status">Running on this machine …</div>'
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # Python's way to say that none runs
-            self._came(self._asked, on_this_kernel(self._asked))
-            return
-        self._task = loop.create_task(self._ask(self._asked))
+        if loop := running_loop():
+            self._task = loop.create_task(self._ask(self._asked))
+        else:
+            self._came(on_this_kernel(self._asked))
 
     def outdated(self, x: dict[str, Any]) -> None:
         """Say so if what is shown is not of trace `x`."""
@@ -53,9 +51,9 @@ class KernelView(widgets.VBox):
     async def _ask(self, x: dict[str, Any]) -> None:
         run = await asyncio.to_thread(on_this_kernel, x)
         if x is self._asked:  # else a newer question is under way
-            self._came(x, run)
+            self._came(run)
 
-    def _came(self, x: dict[str, Any], run: KernelRun) -> None:
+    def _came(self, run: KernelRun) -> None:
         self._run = run
         self._maps.layout.display = "none" if run.reason else ""
         if run.reason:

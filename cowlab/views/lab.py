@@ -237,7 +237,10 @@ class Lab(widgets.VBox):
         for other in self.sides:  # where the bar was moved while a run was under way
             other.playback.go(min(self.position, len(other.playback.operations)))
         dropped = len(side.playback.operations) - self.position
-        said = [one.do(message) for one in self.sides][self.sides.index(side)]
+        op = side.operation(message)
+        for one in self.sides:  # all or none
+            one.playback.check(op)
+        said = [one.do(op) for one in self.sides][self.sides.index(side)]
         self.position = side.playback.position
         if dropped > 0:
             said += f" What followed is dropped: {words.count(dropped, 'operation', 'operations')}."
@@ -332,7 +335,7 @@ class Lab(widgets.VBox):
         self.scrub.mark(self.sides[0].playback.marks())
         self.tabs.draw()
         if self._kernel:
-            self._kernel.show(self.trace, self.machine)
+            self._kernel.show(self.trace)
 
     def _draw_goal(self) -> None:
         if self.goal:

@@ -138,7 +138,7 @@ class KernelTab(widgets.VBox):
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
         self._run = widgets.Button(description="Run on this machine", layout=widgets.Layout(width="auto"))
-        self._run.on_click(lambda _: self._view.show(lab.trace, lab.machine))
+        self._run.on_click(lambda _: self._view.show(lab.trace))
         self._view = KernelView(beside=True)
         note = widgets.HTML(
             "Runs the operations up to here with real processes on this machine's kernel, and asks it the same."

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ..engine import Machine, Mapping, pagemap
 from ..units import PAGE_SIZE, format_size
 from . import pages
-from .palette import FILE, LEAKED, MORE, PRIVATE, STATES, TWO
+from .palette import FILE, LEAKED, MORE, PRIVATE, STATES, TWO, UNTOUCHED
 from .process_table import Measures, measure
 from .words import count, page_range
 
@@ -123,13 +123,32 @@ def _stretches(machine: Machine) -> Iterator[tuple[str, str, Stretches]]:
 def _together(machine: Machine, mappings: list[Mapping]) -> tuple[Words, Words, Words, Words]:
     """(number of the mapping, start, pages, look) of all stretches, those of a mapping together."""
     found = pagemap.stretches(machine, mappings)
-    looks = pages._codes(found.seen) | found.seen.mappers << 8
+    looks = pages.codes_of(found.seen) | found.seen.mappers << 8
     if any(mapping.size < mapping.pages * PAGE_SIZE for mapping in mappings):
-        found, looks = pages._with_holes(mappings, found, looks)
+        found, looks = _with_holes(mappings, found, looks)
     if (np.diff(found.mapping) < 0).any():
         order = np.argsort(found.mapping, kind="stable")
         return found.mapping[order], found.start[order], found.pages[order], looks[order]
     return found.mapping, found.start, found.pages, looks
+
+
+def _with_holes(
+    mappings: list[Mapping], found: pagemap.Stretches, codes: NDArray[np.int64]
+) -> tuple[pagemap.Stretches, NDArray[np.int64]]:
+    """A hole may begin within a stretch of pages without entries: those are looked at one by one."""
+    torn = np.array([mapping.size < mapping.pages * PAGE_SIZE for mapping in mappings])[found.mapping]
+    torn &= codes == UNTOUCHED
+    number, start = (np.repeat(part[torn], found.pages[torn]) for part in (found.mapping, found.start))
+    length = found.pages[torn]
+    start = start + np.arange(len(start)) - np.repeat(np.cumsum(length) - length, length)
+    single = np.full(len(start), UNTOUCHED, np.int64)
+    for n in np.unique(number):
+        whole = np.full(mappings[n].pages, UNTOUCHED, np.int64)
+        pages.mark_holes(whole, mappings[n], 0)
+        single[number == n] = whole[start[number == n]]
+    parts = ((found.mapping, number), (found.start, start), (found.pages, np.ones_like(start)), (codes, single))
+    mapping, begin, length, joined = (np.concatenate([old[~torn], new]) for old, new in parts)
+    return found._replace(mapping=mapping, start=begin, pages=length), joined
 
 
 # Frames ---------------------------------------------------------------------------------------------------------
@@ -137,7 +156,7 @@ def _together(machine: Machine, mappings: list[Mapping]) -> tuple[Words, Words, 
 
 def _frames(machine: Machine) -> str:
     length, kind, mappers = pagemap.frames(machine, pagemap.frames_touched(machine))
-    states = pages._frame_codes(kind, mappers)
+    states = pages.frame_codes(kind, mappers)
     told = [_frames_in(state, mappers[states == state], length[states == state]) for state in (MORE, TWO, PRIVATE)]
     told += [_frames_in(FILE, mappers[states == FILE] * 0, length[states == FILE])]
     told += [f"{machine.frames.tables:,} page tables"] if machine.frames.tables else []

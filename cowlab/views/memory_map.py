@@ -22,8 +22,9 @@ from ..engine import Error, Machine, pagemap
 from . import pages, words
 from .inside import Inside
 from .map_words import in_words
-from .palette import COPIED, look_for_browser
+from .palette import COPIED, DIFFERS, look_for_browser
 from .piece import Soon
+from .playback import copy_of
 from .still import still
 
 HERE = Path(__file__).parent
@@ -82,8 +83,8 @@ def mark_differences(scene: Scene, other: Scene) -> None:
         else:
             differ = np.ones(len(strip.records), np.bool_)
             if same is not None and same.shape == strip.records.shape:
-                differ = (strip.records != same)[:, :15].any(axis=1)
-            strip.records[differ, 15] = 1
+                differ = (strip.records != same)[:, :DIFFERS].any(axis=1)
+            strip.records[differ, DIFFERS] = 1
 
 
 class MemoryMap(anywidget.AnyWidget):
@@ -147,6 +148,8 @@ class MemoryMap(anywidget.AnyWidget):
         """
         self._take(machine)
         self._soon.cancel()
+        if self._inside:  # that was of the machine before
+            self._leave_inside()
         if self.viewed:
             self.draw(scene or scene_of(machine, shown=self._shown), said, step)
 
@@ -257,9 +260,13 @@ class MemoryMap(anywidget.AnyWidget):
     def _inside_end(self, message: Message) -> None:
         """Do the write as a whole."""
         if self._inside:
-            inside, self._inside = self._inside, None
-            self.send({"type": "inside", "steps": []})
-            self._acted({"type": "act", "op": "write", **inside.place})
+            place = self._inside.place
+            self._leave_inside()
+            self._acted({"type": "act", "op": "write", **place})
+
+    def _leave_inside(self) -> None:
+        self._inside = None
+        self.send({"type": "inside", "steps": []})
 
     def _show_inside(self, at: int) -> None:
         assert self._inside
@@ -269,11 +276,11 @@ class MemoryMap(anywidget.AnyWidget):
         self.draw(scene_of(machine, pages.scale_for(machine), self._shown, midway=True))
 
     def _pickled(self) -> Machine:
+        assert self.machine is not None
         try:
-            copied: Machine = pickle.loads(pickle.dumps(self.machine, pickle.HIGHEST_PROTOCOL))
+            return copy_of(self.machine)
         except (AttributeError, pickle.PicklingError) as error:  # a function that was made within another
             raise ValueError("this machine has a rule that cannot be copied: define it with def, by itself") from error
-        return copied
 
     def _do(self, message: Message) -> str:
         """Do to the machine what the learner did to the map."""

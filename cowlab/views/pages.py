@@ -73,7 +73,11 @@ class Grid:
 def scale_for(machine: Machine) -> int:
     """How many pages a cell stands for: one, up to 100,000 pages; beyond, a power of two."""
     pages = sum(mapping.pages for process in machine.processes for mapping in process.mappings.values())
-    pages = max(pages, machine.frames.used)
+    return scale_of(max(pages, machine.frames.used))
+
+
+def scale_of(pages: int) -> int:
+    """The same for so many pages."""
     if pages <= MOST_CELLS:
         return 1
     return 1 << max(1, (-(-pages // MOST_MIXED) - 1).bit_length())
@@ -98,13 +102,13 @@ def grid(machine: Machine, scale: int, shown: int, midway: bool = False) -> Grid
     nobody = COPIED if midway else LEAKED
     if scale == 1:
         length, kind, mappers = pagemap.frames(machine, shown)
-        codes = _frame_codes(kind, mappers)
+        codes = frame_codes(kind, mappers)
         codes[codes == LEAKED] = nobody
         records: Records = np.empty((shown, 2), np.uint32)
         records[:, 0] = np.repeat(codes | np.minimum(mappers, 0xFFFF) << 16, length)
         records[:, 1] = np.arange(shown)
     else:
-        records = _shares(mixes.frames(machine, shown, scale, _states(nobody=nobody, free=FREE, cached=SWAPPED)))
+        records = shares_of(mixes.frames(machine, shown, scale, _states(nobody=nobody, free=FREE, cached=SWAPPED)))
     return Grid(scale, shown, memory.used + memory.tables, memory.tables, memory.free, memory.total, records)
 
 
@@ -142,8 +146,8 @@ def _single(mappings: list[Mapping], midway: bool) -> list[Records]:
 
 
 def _records(mapping: Mapping, seen: pagemap.Seen, start: int) -> Records:
-    codes = _codes(seen)
-    _mark_holes(codes, mapping, start)
+    codes = codes_of(seen)
+    mark_holes(codes, mapping, start)
     flags = seen.writable * WRITABLE | seen.dirty * DIRTY | seen.exclusive * EXCLUSIVE
     records = np.empty((len(codes), 2), np.uint32)
     records[:, 0] = codes | flags << 8 | np.minimum(seen.mappers, 0xFFFF) << 16
@@ -151,7 +155,7 @@ def _records(mapping: Mapping, seen: pagemap.Seen, start: int) -> Records:
     return records
 
 
-def _codes(seen: pagemap.Seen) -> NDArray[np.int64]:
+def codes_of(seen: pagemap.Seen) -> NDArray[np.int64]:
     """The state of each page, from its entry and its frame."""
     by_count = np.minimum(seen.mappers, 3) + (PRIVATE - 1)
     codes: NDArray[np.int64] = np.where(seen.kind == pagemap.ANONYMOUS, by_count, FILE)
@@ -163,7 +167,8 @@ def _codes(seen: pagemap.Seen) -> NDArray[np.int64]:
     return codes
 
 
-def _mark_holes(codes: NDArray[np.int64], mapping: Mapping, start: int) -> None:
+def mark_holes(codes: NDArray[np.int64], mapping: Mapping, start: int) -> None:
+    """Mark, among the states of the pages from `start` on, those outside the mapping's areas."""
     end = 0
     for area in [*mapping.areas, None]:
         stop = area.start if area else start + len(codes)
@@ -185,7 +190,8 @@ def _mark_wrong_counts(records: list[Records], looks: list[pagemap.Seen]) -> Non
         cells[wrong, 0] = cells[wrong, 0] & ~np.uint32(255) | WRONG
 
 
-def _frame_codes(kind: NDArray[np.int64], mappers: NDArray[np.int64]) -> NDArray[np.int64]:
+def frame_codes(kind: NDArray[np.int64], mappers: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The state of each frame."""
     codes: NDArray[np.int64] = np.where(kind == pagemap.ANONYMOUS, np.minimum(mappers, 3) + (PRIVATE - 1), FILE)
     codes[(kind == pagemap.ANONYMOUS) & (mappers == 0)] = LEAKED
     codes[kind == pagemap.SWAP_CACHE] = SWAPPED
@@ -198,7 +204,7 @@ def _frame_codes(kind: NDArray[np.int64], mappers: NDArray[np.int64]) -> NDArray
 
 def _mixed(machine: Machine, mappings: list[Mapping], scale: int) -> list[Records]:
     cells = [-(-mapping.pages // scale) for mapping in mappings]
-    shares = _shares(mixes.pages(machine, mappings, scale, _states(nobody=WRONG, free=DANGLING, cached=WRONG)))
+    shares = shares_of(mixes.pages(machine, mappings, scale, _states(nobody=WRONG, free=DANGLING, cached=WRONG)))
     return [shares[stop - n : stop] for n, stop in zip(cells, np.cumsum(cells), strict=True)]
 
 
@@ -210,26 +216,7 @@ def _states(nobody: int, free: int, cached: int) -> Codes:
     return np.append(kinds, np.array([UNTOUCHED, ZERO, SWAPPED, HOLE], np.uint8))
 
 
-def _with_holes(
-    mappings: list[Mapping], found: pagemap.Stretches, codes: NDArray[np.int64]
-) -> tuple[pagemap.Stretches, NDArray[np.int64]]:
-    """A hole may begin within a stretch of pages without entries: those are looked at one by one."""
-    torn = np.array([mapping.size != mapping.pages * 4096 for mapping in mappings])[found.mapping]
-    torn &= codes == UNTOUCHED
-    number, start = (np.repeat(part[torn], found.pages[torn]) for part in (found.mapping, found.start))
-    length = found.pages[torn]
-    start = start + np.arange(len(start)) - np.repeat(np.cumsum(length) - length, length)
-    single = np.full(len(start), UNTOUCHED, np.int64)
-    for n in np.unique(number):
-        whole = np.full(mappings[n].pages, UNTOUCHED, np.int64)
-        _mark_holes(whole, mappings[n], 0)
-        single[number == n] = whole[start[number == n]]
-    parts = ((found.mapping, number), (found.start, start), (found.pages, np.ones_like(start)), (codes, single))
-    mapping, begin, pages, joined = (np.concatenate([old[~torn], new]) for old, new in parts)
-    return found._replace(mapping=mapping, start=begin, pages=pages), joined
-
-
-def _shares(counts: NDArray[np.int64]) -> Records:
+def shares_of(counts: NDArray[np.int64]) -> Records:
     """Counts as shares in 255ths: each state that occurs has one at least, and the largest gives what that takes."""
     total, rows = counts.sum(axis=1), np.arange(len(counts))
     shares: Codes = (counts * (255 / np.maximum(total, 1))[:, None]).astype(np.uint8)

@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from ..engine import Machine
+from .job import running_loop
 
 STYLE = """<style>
 .cowlab-piece { color: var(--jp-content-font-color1, inherit); line-height: 1.4; font-size: 1.05em; }
@@ -34,11 +35,8 @@ class Soon:
 
     def __call__(self) -> None:
         self.stale = True
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:  # Python's way to say that none runs
-            return
-        if loop is not self._loop:
+        loop = running_loop()
+        if loop and loop is not self._loop:
             self._loop = loop
             loop.call_soon(self._turn_ends, loop)
 

@@ -71,20 +71,22 @@ class Playback:
 
     def run_towards(self, position: int, seconds: float) -> bool:
         """Run operations for so long, or up to `position`. Is there more to run?"""
-        end = time.perf_counter() + seconds
-        again = self.position < self._furthest
+        began, again = time.perf_counter(), self.position < self._furthest
         while self.position < position:
             self._apply(self.operations[self.position])
-            if time.perf_counter() >= end:
+            if time.perf_counter() - began >= seconds:
                 break
-        if again and not self.rules and time.perf_counter() >= end:  # a learner's function cannot be kept
+        if again and not self.rules and time.perf_counter() - began >= SLOW:  # a learner's function cannot be kept
             self._keep()
         self._furthest = max(self._furthest, self.position)
         return self.position < position
 
-    def add(self, op: Op) -> Error | None:
-        """Do one operation more, here: what came after this position is dropped. What it raised, if anything."""
+    def check(self, op: Op) -> None:
+        """Raise ValueError if `op` means nothing here."""
         trace.validate({**self.made, "ops": [*self.operations[: self.position], op]})
+
+    def add(self, op: Op) -> Error | None:
+        """Do one operation more, here, checked before: what came after this position is dropped. What it raised."""
         del self.operations[self.position :]
         self._snapshots = {at: kept for at, kept in self._snapshots.items() if at <= self.position}
         self.operations.append(dict(op))
@@ -95,8 +97,7 @@ class Playback:
     def copy(self) -> Machine:
         """Another machine in the same state, to try something on."""
         if not self.rules:
-            copied: Machine = pickle.loads(pickle.dumps(self.machine, pickle.HIGHEST_PROTOCOL))
-            return copied
+            return copy_of(self.machine)
         again = Playback(self.rules)
         again.load({"machine": self.settings, "ops": self.operations[: self.position]})
         again.go(self.position)
@@ -141,3 +142,9 @@ class Playback:
 
     def _take_up(self, position: int) -> None:
         self.machine, self.position, self.failed, self._logged = pickle.loads(self._snapshots[position])
+
+
+def copy_of(machine: Machine) -> Machine:
+    """Another machine in the same state; nobody follows it. A machine with a rule that cannot be pickled raises."""
+    copied: Machine = pickle.loads(pickle.dumps(machine, pickle.HIGHEST_PROTOCOL))
+    return copied

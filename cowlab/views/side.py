@@ -68,9 +68,12 @@ class Side:
         killed = [event.process for event in self.machine.log if event.kind == "oom_kill"]
         return f"Killed, for memory was gone: {', '.join(killed)}." if killed else ""
 
-    def do(self, message: Message) -> str:
-        """Do what the learner did on the map; a sentence on what came of it. Raises ValueError for nonsense."""
-        op = operation_of(message, self.machine, self.playback.position + 1)
+    def operation(self, message: Message) -> Message:
+        """The operation that a click or a key on this side's map means."""
+        return operation_of(message, self.machine, self.playback.position + 1)
+
+    def do(self, op: Message) -> str:
+        """Do an operation, checked before; a sentence on what came of it."""
         error = self.playback.add(op)
         if error:
             return refusal(op, error)

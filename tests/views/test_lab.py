@@ -349,3 +349,12 @@ def test_what_the_kernel_cannot_do_is_said_beside_the_model() -> None:
     lab._later.now()
     assert 'role="alert"' in lab._kernel._said.value
     assert lab._kernel._maps.layout.display == "none"
+
+
+def test_what_one_side_cannot_do_is_done_on_neither() -> None:
+    lab = Lab(scenarios.fork_sharing, compare={"children": [3, 1]})
+    before = [machine.state() for machine in lab.machines]
+    with pytest.raises(ValueError, match="is not alive"):
+        lab.write("child 3", "heap", 0)  # the second side has no third child
+    assert [machine.state() for machine in lab.machines] == before
+    assert [len(side.playback.operations) for side in lab.sides] == [9, 5]

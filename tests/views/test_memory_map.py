@@ -219,3 +219,15 @@ def test_without_a_front_end_it_is_a_picture_and_its_words(machine: Machine) -> 
 def test_what_is_no_machine_is_refused(thing) -> None:
     with pytest.raises(TypeError, match=r"give a cowlab\.Machine"):
         MemoryMap().show(thing)
+
+
+def test_a_machine_that_moves_on_ends_the_look_inside(machine: Machine) -> None:
+    shown = MemoryMap(machine)
+    browser = Browser(shown)
+    browser.tell(type="inside", process="child", mapping="heap", page=4)
+    machine["child"].exit()
+    shown._soon.now()
+    assert {"type": "inside", "steps": []} in browser.messages
+    browser.tell(type="inside_end")
+    assert [process.name for process in machine.processes] == ["parent"]
+    assert not any(message["type"] == "say" for message in browser.messages)

@@ -77,7 +77,7 @@ def test_what_means_nothing_is_refused_and_changes_nothing() -> None:
     one = played(scenarios.fork_sharing())
     before = one.machine.state()
     with pytest.raises(ValueError, match="is not alive"):
-        one.add({"op": "exit", "pid": "nobody"})
+        one.check({"op": "exit", "pid": "nobody"})
     assert one.machine.state() == before
     assert len(one.operations) == 9
 
@@ -109,3 +109,13 @@ def test_a_rule_of_ones_own_that_fails_is_a_failed_operation() -> None:
     one.go(3)
     assert "your rule raised AttributeError" in str(one.failed[2])
     assert one.copy().state() == one.machine.state()
+
+
+def test_a_snapshot_is_kept_after_20_ms_however_long_a_slice_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = iter(range(0, 10_000_000, 10))  # each look at the clock finds 10 ms more
+    monkeypatch.setattr(playback.time, "perf_counter", lambda: next(now) / 1000)
+    one = played(scenarios.fork_sharing())
+    one.aim(6)
+    while one.run_towards(6, seconds=1.0):
+        pass
+    assert list(one._snapshots) == [6]
