@@ -28,6 +28,10 @@ def _run(parser: argparse.ArgumentParser, options: argparse.Namespace) -> int:
         from cowlab import launch
 
         return launch.main(options.into, options.port, options.browser)
+    if options.command == "lecture":
+        from cowlab import lecture
+
+        return lecture.main(options.lesson, options.theme, options.into, options.port, options.browser)
     if options.into is not None or options.port is not None or not options.browser:
         parser.error(f"--into, --port and --no-browser open the course, not `cowlab {options.command}`")
     if options.command == "tour":
@@ -58,28 +62,44 @@ def _parser() -> argparse.ArgumentParser:
         description="Opens the course in JupyterLab. Ctrl-C ends it.",
     )
     parser.add_argument("--version", action="version", version=f"cowlab {__version__}")
-    parser.add_argument("--port", type=_port, help="the port to serve on (otherwise a free one is chosen)")
-    parser.add_argument("--no-browser", dest="browser", action="store_false", help="print the address only")
-    parser.add_argument(
-        "--into",
-        type=Path,
-        metavar="DIR",
-        help="copy the lessons to this folder and open them there (installed without the repository: "
-        "./cowlab-course); lessons that you changed are never overwritten",
-    )
-    commands = parser.add_subparsers(dest="command", metavar="[tour | practice | check | verify | calibrate]")
+    parser.set_defaults(port=None, browser=True, into=None)
+    _add_serving(parser)
+    commands = parser.add_subparsers(dest="command", metavar="[tour | practice | check | lecture | verify | calibrate]")
     commands.add_parser("tour", help="the worked examples of the course, in this terminal")
     practice = commands.add_parser("practice", help="questions with numbers drawn from a seed, in this terminal")
     practice.add_argument("lesson", nargs="?", help="the number of a lesson, such as 05; without it: what there is")
     practice.add_argument("--seed", type=int, default=0, metavar="S", help="draw other numbers (default: 0)")
     practice.add_argument("--answer", action="store_true", help="show the answers, with what others get wrong")
     commands.add_parser("check", help="whether all that the course needs is installed here")
+    lecture = commands.add_parser("lecture", help="a lesson as slides in which the labs are alive")
+    lecture.add_argument("lesson", help="the number of a lesson, such as 03")
+    lecture.add_argument("--theme", choices=("light", "dark"), default="light", help="of the slides (default: light)")
+    _add_serving(lecture)
     verify = commands.add_parser("verify", help="compare the model with this machine's own kernel")
     verify.add_argument("--traces", type=_positive, default=200, metavar="N", help="how many (default: 200)")
     verify.add_argument("--seed", type=int, default=0, metavar="S", help="draw other traces (default: 0)")
     calibrate = commands.add_parser("calibrate", help="measure what forks and faults take on this machine")
     calibrate.add_argument("--save", type=Path, metavar="FILE", help="write the costs to this file, as JSON")
     return parser
+
+
+def _add_serving(parser: argparse.ArgumentParser) -> None:
+    """The options of what serves pages. Without a value they say nothing, so that those before a command count."""
+    silent = argparse.SUPPRESS
+    parser.add_argument(
+        "--port", type=_port, default=silent, help="the port to serve on (otherwise a free one is chosen)"
+    )
+    parser.add_argument(
+        "--no-browser", dest="browser", action="store_false", default=silent, help="print the address only"
+    )
+    parser.add_argument(
+        "--into",
+        type=Path,
+        metavar="DIR",
+        default=silent,
+        help="copy the lessons to this folder and open them there (installed without the repository: "
+        "./cowlab-course); lessons that you changed are never overwritten",
+    )
 
 
 def _port(text: str) -> int:

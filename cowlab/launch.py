@@ -12,6 +12,7 @@ import socket
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import quote
@@ -24,11 +25,27 @@ NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"
 SETTINGS = {NOTIFICATIONS: {"fetchNews": "false", "checkForUpdates": False}}
 
 
+Page = Callable[[Path], str]
+"""What to open in a folder of lessons: a path on the server. Raises CourseError if it is not there."""
+
+
 def main(into: Path | None = None, port: int | None = None, browser: bool = True) -> int:
     """Open the course and serve it until Ctrl-C or SIGTERM; return the exit status."""
+    return open_page(landing_page, into, port, browser)
+
+
+def open_page(
+    page: Page,
+    into: Path | None = None,
+    port: int | None = None,
+    browser: bool = True,
+    options: Mapping[str, object] | None = None,
+) -> int:
+    """Open one page of the course and serve it until Ctrl-C or SIGTERM; `options` are further ones of the server."""
     try:
         _require_jupyterlab()
         folder, news = course_folder(into)
+        opened = page(folder)
         chosen = choose_port(port)
     except CourseError as error:
         print(f"cowlab: {error}", file=sys.stderr)
@@ -39,15 +56,16 @@ def main(into: Path | None = None, port: int | None = None, browser: bool = True
     if news:
         print(news)
     print("cowlab: JupyterLab is starting; Ctrl-C ends it. The course is at\n")
-    print(f"    {address(folder, chosen, token)}\n")
+    print(f"    {address(opened, chosen, token)}\n")
     sys.stdout.flush()
-    serve(folder, chosen, token, browser and can_open_browser())
+    own = {"ServerApp.default_url": opened, "ServerApp.open_browser": browser and can_open_browser()}
+    serve(folder, chosen, token, {**own, **(options or {})})
     return 0
 
 
-def address(folder: Path, port: int, token: str) -> str:
-    """Where a browser finds the course."""
-    return f"http://{HOST}:{port}{landing_page(folder)}?token={token}"
+def address(page: str, port: int, token: str) -> str:
+    """Where a browser finds a page."""
+    return f"http://{HOST}:{port}{page}?token={token}"
 
 
 def landing_page(folder: Path) -> str:
@@ -90,16 +108,17 @@ def stop_signals() -> list[signal.Signals]:
     return signals
 
 
-def serve(folder: Path, port: int, token: str, browser: bool) -> None:
-    """Run JupyterLab on `folder` in this process until it is told to end."""
+def serve(folder: Path, port: int, token: str, further: Mapping[str, object]) -> None:
+    """Run JupyterLab on `folder` in this process until it is told to end; `further` options come last."""
     with tempfile.TemporaryDirectory(prefix="cowlab-") as scratch:
         own_settings = _keep_apart(Path(scratch))
         from cowlab._jupyter import CourseServer
 
-        options = server_options(folder, port, token, browser)
+        options = server_options(folder, port, token)
         options["LabApp.user_settings_dir"] = own_settings
         options["KernelManager.transport_encryption"] = _encryption()
         options["LabApp.workspaces_dir"] = os.path.join(scratch, "workspaces")
+        options |= further
         CourseServer.launch_instance([f"--{name}={value}" for name, value in options.items()])
 
 
@@ -137,7 +156,7 @@ def _keep_apart(scratch: Path) -> str:
     return user_settings
 
 
-def server_options(folder: Path, port: int, token: str, browser: bool) -> dict[str, object]:
+def server_options(folder: Path, port: int, token: str) -> dict[str, object]:
     """The course's server: what it must be whatever a configuration file says."""
     return {
         "ServerApp.ip": HOST,
@@ -148,8 +167,6 @@ def server_options(folder: Path, port: int, token: str, browser: bool) -> dict[s
         "ServerApp.allow_root": True,
         "IdentityProvider.token": token,
         "ServerApp.root_dir": folder,
-        "ServerApp.default_url": landing_page(folder),
-        "ServerApp.open_browser": browser,
         "ServerApp.jpserver_extensions": "{'jupyterlab': True}",
         "ServerApp.kernel_websocket_connection_class": "cowlab._jupyter.PromptConnection",
         "Application.log_level": "ERROR",

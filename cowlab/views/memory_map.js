@@ -559,10 +559,11 @@ class Painter {
     this.top = over.getContext("2d");
   }
 
-  resize(w, h) {
+  /** `unit`: how much larger than usual texts and lines are. */
+  resize(w, h, unit) {
     const ratio = window.devicePixelRatio || 1;
     const [width, height] = [w, h].map((side) => Math.round((side + 2 * MARGIN) * ratio));
-    Object.assign(this, { w, h, ratio, width, height });
+    Object.assign(this, { w, h, ratio, width, height, unit });
     Object.assign(this.base, { width, height });
     Object.assign(this.over, { width: Math.round(w * ratio), height: Math.round(h * ratio) });
     this.image = this.pen.createImageData(width, height);
@@ -755,7 +756,7 @@ class Painter {
       [theme.paper, 4],
       [theme.dark ? "#ffffff" : "#000000", 2],
     ]) {
-      Object.assign(pen, { strokeStyle: style, lineWidth: width * ratio });
+      Object.assign(pen, { strokeStyle: style, lineWidth: width * ratio * this.unit });
       pen.stroke(path);
     }
     pen.restore();
@@ -888,7 +889,7 @@ class Painter {
       [theme.paper, width + 3],
       [colour, width],
     ]) {
-      Object.assign(top, { strokeStyle: style, lineWidth: line });
+      Object.assign(top, { strokeStyle: style, lineWidth: line * this.unit });
       top.stroke(path);
     }
   }
@@ -1525,16 +1526,17 @@ class MapView {
     this.invalidate(true);
   }
 
-  /** Text and height grow on wide screens, which are read from further away. */
+  /** Text and height grow on wide screens, which are read from further away; slides ask for more (--cowlab-enlarge). */
   _resize() {
-    const unit = clamp(this.root.clientWidth / 1400, 1, 1.5);
+    const enlarge = Number(getComputedStyle(this.root).getPropertyValue("--cowlab-enlarge")) || 1;
+    const unit = enlarge * clamp(this.root.clientWidth / 1400, 1, 1.5);
     const height = Math.round((this.model.get("height") || 420) * unit);
     this.root.style.setProperty("--cowlab-unit", unit);
     this.stage.style.height = `${height}px`;
     const [w, h] = [this.stage.clientWidth, this.stage.clientHeight];
     const { painter } = this;
     if (!w || (painter.w === w && painter.h === h && painter.ratio === devicePixelRatio)) return;
-    painter.resize(w, h);
+    painter.resize(w, h, unit);
     this.unit = unit;
     this._dress(); // before the map is on the page, it has no colours
   }
