@@ -21,8 +21,12 @@ from cowlab.lesson_files import FIRST_LESSON, CourseError, course_folder
 
 HOST = "127.0.0.1"
 NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"
+DOCUMENTS = "@jupyterlab/docmanager-extension:plugin"
 # Defaults of this server only: what people chose in their own JupyterLab stays as it is.
-SETTINGS = {NOTIFICATIONS: {"fetchNews": "false", "checkForUpdates": False}}
+SETTINGS = {
+    NOTIFICATIONS: {"fetchNews": "false", "checkForUpdates": False},
+    DOCUMENTS: {"defaultViewers": {"markdown": "Markdown Preview"}},  # documents are to be read, not edited
+}
 
 
 Page = Callable[[Path], str]
@@ -69,8 +73,11 @@ def address(page: str, port: int, token: str) -> str:
 
 
 def landing_page(folder: Path) -> str:
-    """The first lesson, where there is one."""
-    return f"/lab/tree/{quote(FIRST_LESSON)}" if (folder / FIRST_LESSON).is_file() else "/lab"
+    """The first lesson, in a folder of lessons or in the repository, where there is one."""
+    for name in (FIRST_LESSON, f"notebooks/{FIRST_LESSON}"):
+        if (folder / name).is_file():
+            return f"/lab/tree/{quote(name)}"
+    return "/lab"
 
 
 def choose_port(wanted: int | None) -> int:

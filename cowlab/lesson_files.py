@@ -1,10 +1,14 @@
-"""Where the lessons are, and how they get into a learner's folder without overwriting the learner's work."""
+"""Where the lessons are, and how they and their documents get into a learner's folder.
+
+A learner's work is never overwritten. In the repository docs/ lies beside notebooks/, in a copy among the lessons.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +20,7 @@ COPIES = Path("cowlab-course")
 # What was copied, as hashes: a file that still has its hash was not changed by the learner.
 MANIFEST = ".cowlab-course.json"
 _NOT_LESSONS = {".ipynb_checkpoints", "__pycache__"}
+_PICTURE = re.compile(rb"\]\((images/[^)\s]+)\)")
 
 
 class CourseError(Exception):
@@ -39,16 +44,19 @@ class Report:
         if not parts:
             return ""
         if self.before in (None, __version__):
-            return f"Lessons in {target}: {'; '.join(parts)}."
+            return f"Files of the course in {target}: {'; '.join(parts)}."
         versions = f"came from cowlab {self.before}, this is {__version__}"
-        return f"Lessons in {target} {versions}: {'; '.join(parts)}."
+        return f"Files of the course in {target} {versions}: {'; '.join(parts)}."
 
 
 def course_folder(into: Path | None) -> tuple[Path, str]:
-    """The folder to open, and a line to print: the repository's own lessons, or an up-to-date copy."""
+    """The folder to open, and a line to print: the repository, or an up-to-date copy of its lessons.
+
+    The whole repository, as a link out of the folder that is open leads nowhere.
+    """
     source, in_clone = find_lessons()
     if into is None and in_clone:
-        return source, ""
+        return source.parent, ""
     target = into or (Path() if Path(MANIFEST).is_file() else COPIES)
     try:
         return target.resolve(), copy_lessons(source, target).line(target)
@@ -69,21 +77,23 @@ def find_lessons() -> tuple[Path, bool]:
 
 
 def copy_lessons(source: Path, target: Path) -> Report:
-    """Bring `target` up to date with `source`; a file that the learner changed stays as it is."""
+    """Bring `target` up to date with `source` and the documents beside it.
+
+    A file that the learner changed stays as it is.
+    """
     if target.exists() and not target.is_dir():
         raise CourseError(f"{target} is a file: name a folder with --into")
     version, hashes = _read_manifest(target)
     report = Report(before=version)
-    for name in _names(source):
-        _place(source, target, name, hashes, report)
+    for name, file in _files(source):
+        _place(_relinked(name, file.read_bytes()), target, name, hashes, report)
     manifest = json.dumps({"version": __version__, "files": hashes}, indent=1)
     _write_atomically(target / MANIFEST, manifest.encode())
     return report
 
 
-def _place(source: Path, target: Path, name: str, hashes: dict[str, str], report: Report) -> None:
+def _place(content: bytes, target: Path, name: str, hashes: dict[str, str], report: Report) -> None:
     """Put one file where it belongs, or beside the learner's own version of it."""
-    content = (source / name).read_bytes()
     new = _hash(content)
     for candidate in _candidates(name):
         path = target / candidate
@@ -121,9 +131,28 @@ def _candidates(name: str) -> Iterator[str]:
         number += 1
 
 
-def _names(source: Path) -> list[str]:
-    files = (path.relative_to(source) for path in source.rglob("*") if path.is_file())
-    return sorted(path.as_posix() for path in files if not _NOT_LESSONS.intersection(path.parts))
+def _files(source: Path) -> list[tuple[str, Path]]:
+    """Each file of the course, and its name in a copy."""
+    lessons = [(path.relative_to(source), path) for path in source.rglob("*") if path.is_file()]
+    documents = [(path.relative_to(source.parent), path) for path in _documents(source.parent / "docs")]
+    files = sorted(lessons + documents)
+    return [(name.as_posix(), path) for name, path in files if not _NOT_LESSONS.intersection(name.parts)]
+
+
+def _documents(folder: Path) -> set[Path]:
+    """The pages in `folder`, and the pictures that they show; others there belong to the README."""
+    pages = set(folder.glob("*.md"))
+    shown = (folder / os.fsdecode(name) for page in pages for name in _PICTURE.findall(page.read_bytes()))
+    return pages.union(shown)
+
+
+def _relinked(name: str, content: bytes) -> bytes:
+    """The file with links that lead from a copy to where they led from the repository."""
+    if name.endswith(".ipynb"):
+        return content.replace(b"](../docs/", b"](docs/")
+    if name.startswith("docs/") and name.endswith(".md"):
+        return content.replace(b"](../notebooks/", b"](../")
+    return content
 
 
 def _read_manifest(target: Path) -> tuple[str | None, dict[str, str]]:

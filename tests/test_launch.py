@@ -13,7 +13,6 @@ import time
 import types
 import urllib.error
 import urllib.request
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -78,11 +77,11 @@ def wait_until(condition, what):
 
 
 def start(folder, home, *arguments, **variables):
-    """Start the command as on a fresh machine: no terminal, no display, an empty home."""
+    """Start the command as on a fresh machine: no terminal, no display, an empty home. No folder: the repository's."""
     stays_out = ("JUPYTER", "DISPLAY", "WAYLAND", "BROWSER")
     keep = {name: value for name, value in os.environ.items() if not name.startswith(stays_out)}
     process = subprocess.Popen(
-        [sys.executable, "-m", "cowlab", "--into", str(folder), *arguments],
+        [sys.executable, "-m", "cowlab", *(["--into", str(folder)] if folder else []), *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         cwd=home,
@@ -129,6 +128,19 @@ def test_the_first_lesson_is_served(course):
     status, lesson = course.ask(f"/api/contents/{FIRST_LESSON}")
     assert status == 200
     assert json.loads(lesson)["type"] == "notebook"
+
+
+def test_in_the_repository_what_lessons_link_to_is_served_too(tmp_path):
+    running = start(None, tmp_path, "--no-browser")
+    assert urlsplit(running.address).path == f"/lab/tree/notebooks/{FIRST_LESSON}"
+    assert running.ask(f"/api/contents/notebooks/{FIRST_LESSON}")[0] == 200
+    assert running.ask("/api/contents/docs/trust.md")[0] == 200
+    assert finish(running) == 0
+
+
+def test_a_document_opens_as_a_page_and_not_as_its_source(course):
+    _, answer = course.ask(f"/lab/api/settings/{launch.DOCUMENTS}")
+    assert json.loads(answer)["schema"]["properties"]["defaultViewers"]["default"] == {"markdown": "Markdown Preview"}
 
 
 def test_without_the_token_nothing_is_served(course):
@@ -257,17 +269,6 @@ def test_a_browser_is_opened_only_where_it_gets_a_window(monkeypatch, platform, 
     assert launch.can_open_browser() is expected
 
 
-@pytest.fixture(scope="module")
-def unpacked_wheel(tmp_path_factory):
-    """The package as it is installed, without the repository."""
-    builder = pytest.importorskip("hatchling.builders.wheel", reason="hatchling is not installed")
-    folder = tmp_path_factory.mktemp("wheel")
-    (wheel,) = builder.WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "site")
-    return folder / "site"
-
-
 def test_the_wheel_holds_the_lessons_and_the_types(unpacked_wheel):
     packed = {path.name for path in (unpacked_wheel / "cowlab" / "notebooks").iterdir()}
     assert packed >= {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
@@ -280,5 +281,6 @@ def test_installed_without_the_repository_it_opens_a_copy(unpacked_wheel, tmp_pa
     folder = tmp_path / "learner"
     running = start(folder, tmp_path, "--no-browser", PYTHONPATH=str(unpacked_wheel))
     assert running.ask(f"/api/contents/{FIRST_LESSON}")[0] == 200
+    assert running.ask("/api/contents/docs/trust.md")[0] == 200
     assert finish(running) == 0
-    assert (folder / FIRST_LESSON).read_bytes() == (ROOT / "notebooks" / FIRST_LESSON).read_bytes()
+    assert (folder / "docs" / "trust.md").read_bytes() == (ROOT / "docs" / "trust.md").read_bytes()

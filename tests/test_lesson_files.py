@@ -1,5 +1,6 @@
 """Copying the lessons: new ones arrive, unchanged ones follow the course, a learner's work is kept."""
 
+import hashlib
 import json
 
 import pytest
@@ -126,9 +127,65 @@ def test_a_folder_that_cannot_be_made_says_what_to_do(course, monkeypatch):
         course_folder(course / "lesson.ipynb" / "copy")
 
 
-def test_a_clone_opens_its_own_lessons(course, monkeypatch):
+def test_a_clone_is_opened_as_a_whole(course, monkeypatch):
     monkeypatch.setattr(lesson_files, "find_lessons", lambda: (course, True))
-    assert course_folder(None) == (course, "")
+    assert course_folder(None) == (course.parent, "")
+
+
+# ---- documents, and the links to them
+
+
+@pytest.fixture
+def documents(course):
+    """The course's documents: a page with a picture, and a picture of another page."""
+    docs = course.parent / "docs"
+    (docs / "images").mkdir(parents=True)
+    (docs / "trust.md").write_text("![a curve](images/curve.png) [a lesson](../notebooks/lesson.ipynb)")
+    (docs / "images" / "curve.png").write_text("curve")
+    (docs / "images" / "readme.png").write_text("another")
+    (course / "lesson.ipynb").write_text("[the page](../docs/trust.md)")
+    return docs
+
+
+def test_documents_come_along_with_what_they_show(course, documents, tmp_path):
+    copy_lessons(course, tmp_path / "copy")
+    copied = tmp_path / "copy" / "docs"
+    assert sorted(path.name for path in copied.rglob("*") if path.is_file()) == ["curve.png", "trust.md"]
+
+
+def test_links_lead_from_a_copy_to_where_they_led(course, documents, tmp_path):
+    copy_lessons(course, tmp_path / "copy")
+    assert files(tmp_path / "copy")["lesson.ipynb"] == "[the page](docs/trust.md)"
+    assert files(tmp_path / "copy")["trust.md"].endswith("[a lesson](../lesson.ipynb)")
+    assert copy_lessons(course, tmp_path / "copy").line(tmp_path) == ""
+
+
+def copied_before_documents(course, target):
+    """A copy by an earlier version: no documents, and lessons as they stand in the repository."""
+    content = (course / "lesson.ipynb").read_bytes()
+    target.mkdir()
+    (target / "lesson.ipynb").write_bytes(content)
+    hashes = {"lesson.ipynb": hashlib.sha256(content).hexdigest()}
+    (target / lesson_files.MANIFEST).write_text(json.dumps({"version": "0.0", "files": hashes}))
+
+
+def test_a_copy_of_an_earlier_version_gets_the_documents_and_the_links(course, documents, tmp_path):
+    copied_before_documents(course, tmp_path / "copy")
+    report = copy_lessons(course, tmp_path / "copy")
+    assert report.updated == ["lesson.ipynb"]
+    assert "docs/trust.md" in report.added
+    assert files(tmp_path / "copy")["lesson.ipynb"] == "[the page](docs/trust.md)"
+
+
+def test_a_lesson_changed_since_an_earlier_version_is_kept(course, documents, tmp_path):
+    copied_before_documents(course, tmp_path / "copy")
+    (tmp_path / "copy" / "lesson.ipynb").write_text("mine")
+    assert copy_lessons(course, tmp_path / "copy").offered == [("lesson.ipynb", "lesson.new.ipynb")]
+    assert files(tmp_path / "copy")["lesson.ipynb"] == "mine"
+    assert files(tmp_path / "copy")["lesson.new.ipynb"] == "[the page](docs/trust.md)"
+
+
+# ---- which folder
 
 
 def test_without_a_clone_the_lessons_are_copied_beside_the_learner(course, tmp_path, monkeypatch):
@@ -136,6 +193,6 @@ def test_without_a_clone_the_lessons_are_copied_beside_the_learner(course, tmp_p
     monkeypatch.chdir(tmp_path)
     folder, line = course_folder(None)
     assert folder == tmp_path / "cowlab-course"
-    assert line == "Lessons in cowlab-course: 2 added."
+    assert line == "Files of the course in cowlab-course: 2 added."
     monkeypatch.chdir(folder)
     assert course_folder(None) == (folder, "")

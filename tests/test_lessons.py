@@ -142,12 +142,6 @@ def test_it_draws_nothing_into_output_or_interact(notebook: dict) -> None:
     assert not re.search(r"\b(Output|interact\w*)\(", code(notebook))
 
 
-def test_its_links_lead_somewhere(notebook: dict) -> None:
-    links = re.findall(r"\]\(([^)\s]+)\)", prose(notebook))
-    files = [link.partition("#")[0] for link in links if not re.match(r"[a-z]+:|#", link)]
-    assert [name for name in files if not (NOTEBOOKS / name).exists()] == []
-
-
 def test_its_images_have_alternative_texts(notebook: dict) -> None:
     assert not re.search(r"!\[\s*\]\(", prose(notebook))
     html = prose(notebook) + "".join("".join(o.get("data", {}).get("text/html", "")) for o in outputs(notebook))

@@ -140,9 +140,3 @@ def test_the_keys_on_the_page_are_those_of_the_maps_own_help() -> None:
     keys = [(key, does) for key, does in rows if key not in ("key", "---")]
     assert len(keys) > 10
     assert [key for key, does in keys if not re.search(rf'"?{re.escape(key)}"?[:,] "{re.escape(does)}"', script)] == []
-
-
-def test_its_links_lead_somewhere() -> None:
-    links = re.findall(r"\]\(([^)\s]+)\)", "\n".join("".join(cell["source"]) for cell in PAGE["cells"]))
-    assert len(links) >= 3
-    assert [link for link in links if not (NOTEBOOKS / link).exists()] == []
