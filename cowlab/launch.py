@@ -73,11 +73,19 @@ def address(page: str, port: int, token: str) -> str:
 
 
 def landing_page(folder: Path) -> str:
-    """The first lesson, in a folder of lessons or in the repository, where there is one."""
-    for name in (FIRST_LESSON, f"notebooks/{FIRST_LESSON}"):
-        if (folder / name).is_file():
-            return f"/lab/tree/{quote(name)}"
-    return "/lab"
+    """The first lesson, where there is one."""
+    first = lessons_in(folder) / FIRST_LESSON
+    return f"/lab/tree/{page_of(first, folder)}" if first.is_file() else "/lab"
+
+
+def lessons_in(folder: Path) -> Path:
+    """Where the lessons are in the folder that is served: in the repository, or in a copy."""
+    return folder if (folder / FIRST_LESSON).is_file() else folder / "notebooks"
+
+
+def page_of(file: Path, folder: Path) -> str:
+    """A file as the server calls it."""
+    return quote(file.relative_to(folder).as_posix())
 
 
 def choose_port(wanted: int | None) -> int:

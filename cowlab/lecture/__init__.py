@@ -12,7 +12,6 @@ import importlib.util
 import os
 from functools import partial
 from pathlib import Path
-from urllib.parse import quote
 
 from .. import launch
 from ..contents import LESSON
@@ -53,8 +52,11 @@ def _slides(lesson: str, folder: Path) -> str:
         raise CourseError(
             "lectures need Voilà: run `python -m pip install 'cowlab[teach]'` (in a clone: -e '.[teach]')"
         )
-    files = {match[1]: path for path in folder.iterdir() if (match := LESSON.fullmatch(path.name))}
+    lessons = launch.lessons_in(folder)
+    if not lessons.is_dir():
+        raise CourseError(f"there are no lessons in {folder}: name another folder with --into")
+    files = {match[1]: path for path in lessons.iterdir() if (match := LESSON.fullmatch(path.name))}
     found = files.get(lesson.zfill(2))
     if found is None:
-        raise CourseError(f"there is no lesson {lesson!r} in {folder}: there are {', '.join(sorted(files))}")
-    return f"/voila/render/{quote(found.name)}"
+        raise CourseError(f"there is no lesson {lesson!r} in {lessons}: there are {', '.join(sorted(files))}")
+    return f"/voila/render/{launch.page_of(found, folder)}"
