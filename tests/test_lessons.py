@@ -156,5 +156,5 @@ def test_its_images_have_alternative_texts(notebook: dict) -> None:
 
 @pytest.mark.parametrize(("lesson", "claim"), CLAIMS)
 def test_a_claim_is_what_the_lesson_shows(lesson: str, claim: claims.Claim) -> None:
-    assert "{}" in claim.says
-    assert claim.text in shown(json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text(encoding="utf-8")))
+    assert claim.says.count("{}") == claim.beside.count("{}") == 1
+    assert claim.shown in shown(json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text(encoding="utf-8")))
