@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import cowlab
 from cowlab import claims
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
@@ -66,6 +67,11 @@ def shown(notebook: dict) -> str:
     texts = ["".join(output.get("text", "")) for output in outputs(notebook)]
     texts += ["".join(output.get("data", {}).get("text/plain", "")) for output in outputs(notebook)]
     return "\n".join(texts)
+
+
+def shows_its_claims(cell: dict) -> bool:
+    """Is this the cell that lists the claims of its lesson?"""
+    return source(cell).startswith("Claims(")
 
 
 def position(notebook: dict, pattern: str) -> int:
@@ -150,5 +156,23 @@ def test_its_images_have_alternative_texts(notebook: dict) -> None:
 
 @pytest.mark.parametrize(("lesson", "claim"), CLAIMS)
 def test_a_claim_is_what_the_lesson_shows(lesson: str, claim: claims.Claim) -> None:
-    assert "{}" in claim.says
-    assert claim.text in shown(json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text(encoding="utf-8")))
+    """In its other cells: the list of claims is computed from the claim itself, and would prove nothing."""
+    notebook = json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text(encoding="utf-8"))
+    others = [cell for cell in notebook["cells"] if not shows_its_claims(cell)]
+    assert len(others) == len(notebook["cells"]) - 1
+    assert claim.says.count("{}") == claim.beside.count("{}") == 1
+    assert claim.shown in shown({"cells": others})
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_ends_with_all_of_its_own_claims(path: Path) -> None:
+    last = json.loads(path.read_text(encoding="utf-8"))["cells"][-1]
+    assert source(last) == f'Claims("{path.stem}")'
+    names = re.findall(r"^(\w+): .+ \(Source: .+\)$", shown({"cells": [last]}), re.M)
+    assert names == [claim.name for claim in claims.claims_of(path.stem)]
+
+
+def test_its_claims_were_computed_by_this_version(notebook: dict) -> None:
+    said = f"figures of this lesson, computed by cowlab {cowlab.__version__}."
+    last = shown({"cells": notebook["cells"][-1:]})
+    assert said in last, "the version has changed since this lesson was saved: run all lessons again and save them"

@@ -15,6 +15,7 @@ class Claim:
 
     `figure()` runs the model; `form` rounds it and gives its unit ("{:.0f} GiB"). `says` is the claim in a sentence,
     with {} for the figure. `source`: where the figure comes from in the world (author, title, year), or "the model".
+    `beside` is the figure as {} with what the lesson prints beside it, where the figure alone could be another's.
     """
 
     name: str
@@ -22,11 +23,22 @@ class Claim:
     figure: Callable[[], float | int | str]
     form: str = "{}"
     source: str = "the model"
+    beside: str = "{}"
 
     @property
     def text(self) -> str:
-        """The figure as a lesson shows it, computed now."""
+        """The figure rounded and with its unit, computed now."""
         return self.form.format(self.figure())
+
+    @property
+    def shown(self) -> str:
+        """The figure with what stands beside it, as the lesson prints both, computed now."""
+        return self.beside.format(self.text)
+
+    @property
+    def sentence(self) -> str:
+        """The claim with its figure, computed now; the spaces that align figures in a lesson's table are one."""
+        return " ".join(self.says.format(self.text).split())
 
 
 def lessons() -> list[str]:

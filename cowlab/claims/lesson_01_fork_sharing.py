@@ -81,5 +81,5 @@ CLAIMS = [
     Claim("rss_written", "It adds up to {} when all is written.", lambda: _rss_of_ten(100)),
     Claim("in_use_unwritten", "Then {} were in use before the writes.", lambda: _ten_children(0)),
     Claim("in_use_written", "And {} are in use after them.", lambda: _ten_children(100)),
-    Claim("after_ten_forks", "After ten forks of 300 MiB {} are in use.", _after_ten_forks),
+    Claim("after_ten_forks", "After ten forks of 300 MiB, {} are in use.", _after_ten_forks),
 ]

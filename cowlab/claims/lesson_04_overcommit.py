@@ -87,8 +87,10 @@ def _promised(mode: int) -> float:
 CLAIMS = [
     Claim("beyond_ram", "Five requests for 12 GiB on 16 GiB of RAM map {}.", lambda: format_size(_asked().vsz)),
     Claim("beyond_ram_part", "That is {} of RAM.", lambda: _asked().vsz / 2**34, "{:.0%}"),
-    Claim("killed_at", "The process is killed with {} written.", _written_when_killed, "with {} of 60 GiB written"),
-    Claim("request_in_limit", "A request below the limit: {}.", lambda: _row("7 GiB")),
+    Claim("killed_at", "The process is killed {}.", _written_when_killed, "with {} of 60 GiB written"),
+    Claim(
+        "request_in_limit", "A request below the limit, and the answers of modes 0, 1 and 2: {}.", lambda: _row("7 GiB")
+    ),
     Claim("request_at_limit", "A request for the limit: {}.", lambda: _row("8 GiB")),
     Claim("request_ram", "A request for all of RAM: {}.", lambda: _row("16 GiB")),
     Claim("request_beyond", "A request beyond RAM: {}.", lambda: _row("17 GiB")),
@@ -97,19 +99,35 @@ CLAIMS = [
         "small_0",
         "In mode 0, {} for 1 GiB are granted.",
         lambda: granted(_process(0), "1 GiB", 100),
-        "mode 0: {:>3} of 100 requests",
+        "{:>3} of 100 requests",
+        beside="mode 0: {}",
     ),
     Claim(
         "small_2",
         "In mode 2, {} for 1 GiB are granted.",
         lambda: granted(_process(2), "1 GiB", 100),
-        "mode 2: {:>3} of 100 requests",
+        "{:>3} of 100 requests",
+        beside="mode 2: {}",
     ),
     Claim("limit_50", "The limit is {} at a ratio of 50.", lambda: _limit(50)),
     Claim("limit_80", "It is {} at a ratio of 80.", lambda: _limit(80)),
-    Claim("tree_in_mode_2", "In mode 2 a harmless tree is cut: {}.", _tree_in_mode_2, "mode 2: {} of 51 processes"),
-    Claim("granted_when_full", "With {} a request for 12 GiB is granted.", _free_before_a_grant, "free: {}"),
-    Claim("over_limit", "In mode 0, {}.", lambda: _promised(0), "mode 0: {:.0f} GiB promised"),
-    Claim("in_limit", "In mode 2, {}.", lambda: _promised(2), "mode 2: {:>3.0f} GiB promised"),
-    Claim("fork_refused", "With {} mode 0 refuses the fork of a heap beyond RAM.", _refused_fork, "free: {}"),
+    Claim(
+        "tree_in_mode_2",
+        "In mode 2 a harmless tree is cut: {}.",
+        _tree_in_mode_2,
+        "{} of 51 processes",
+        beside="mode 2: {}",
+    ),
+    Claim(
+        "granted_when_full", "With {} free a request for 12 GiB is granted.", _free_before_a_grant, beside="free: {}"
+    ),
+    Claim(
+        "over_limit", "In mode 0, {} are promised.", lambda: _promised(0), "{:.0f} GiB", beside="mode 0: {} promised"
+    ),
+    Claim(
+        "in_limit", "In mode 2, {} are promised.", lambda: _promised(2), "{:>3.0f} GiB", beside="mode 2: {} promised"
+    ),
+    Claim(
+        "fork_refused", "With {} free mode 0 refuses the fork of a heap beyond RAM.", _refused_fork, beside="free: {}"
+    ),
 ]

@@ -1,5 +1,6 @@
 """What a learner sees: the lab, and its parts, which can be used alone on any machine."""
 
+from .claims_list import Claims
 from .comparison import Comparison, Disagreement
 from .event_log import EventLog
 from .gauges import Gauges
@@ -10,6 +11,7 @@ from .process_table import ProcessTable
 from .timeline import Timeline
 
 __all__ = [
+    "Claims",
     "Comparison",
     "Disagreement",
     "EventLog",
