@@ -18,7 +18,9 @@ from typing import Any
 from .. import linux, trace
 from ..engine import Error, Machine
 from ..scenarios import Scenario
-from . import words
+from . import comparison_picture, words
+from .marks import Sheet
+from .pictures import Pictured
 
 RECORDED = Path(__file__).parent / "recorded"
 SHOWN = 5  # differences that an error prints
@@ -55,7 +57,7 @@ class Difference:
     kernel: Any
 
 
-class Comparison:
+class Comparison(Pictured):
     """Runs a trace on the model and on this machine's kernel, and compares all that they report.
 
     Where the kernel cannot run it, a recorded result is shown, marked with its kernel and date. `replay` is the model,
@@ -78,9 +80,15 @@ class Comparison:
         return f"{equal:,} of {self.observations:,} observations equal the model's"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
-        from .comparison_picture import picture
+        return {"text/plain": repr(self), "image/png": base64.b64encode(self.picture()).decode()}
 
-        return {"text/plain": repr(self), "image/png": base64.b64encode(picture(self)).decode()}
+    @property
+    def description(self) -> str:
+        """All that the picture shows, in words and figures."""
+        return comparison_picture.described(self)
+
+    def drawn(self) -> Sheet:
+        return comparison_picture.drawn(self)
 
     def _complaint(self) -> str:
         lines = [

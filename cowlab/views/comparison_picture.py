@@ -20,13 +20,12 @@ MOST_ROWS = 8
 Row = tuple[str, ...]
 
 
-def picture(comparison: Comparison) -> bytes:
-    """As PNG."""
+def drawn(comparison: Comparison) -> Sheet:
+    """The comparison on a sheet."""
     figures, timings = _figure_rows(comparison), _timing_rows(comparison)
     head = _headline(comparison)
     height = ROW * (len(head) + len(figures) + len(timings) + 5) + 30
-    sheet = Sheet()
-    sheet.clear(-height, 0)
+    sheet = Sheet(-height, 0)
     y = _draw_head(sheet, head, comparison)
     y = _draw_rows(sheet, y, ("", "RSS", "", "PSS", "", "USS", ""), EDGES, quiet=True)
     y = _draw_rows(sheet, y, ("at the end", *("model", "kernel") * 3, "equal"), (*EDGES, RIGHT), quiet=True)
@@ -35,7 +34,19 @@ def picture(comparison: Comparison) -> bytes:
     y = _draw_rows(sheet, y - 10, ("time to run", "model", "kernel"), (EDGES[3], EDGES[5]), quiet=True)
     for row in timings:
         y = _draw_rows(sheet, y, row, (EDGES[3], EDGES[5]))
-    return sheet.png()
+    return sheet
+
+
+def described(comparison: Comparison) -> str:
+    """The same in words."""
+    heads = ("RSS", "PSS", "USS")
+    lines = [f"{comparison!r}.", *_headline(comparison), "At the end, model and kernel:"]
+    for name, *cells, same in _figure_rows(comparison):
+        pairs = zip(heads, cells[::2], cells[1::2], strict=True)
+        told = [f"{head} {one} and {other}" for head, one, other in pairs if one]
+        lines.append(f"{name}: {', '.join([*told, f'equal: {same}'])}.")
+    lines.append("Time to run, model and kernel:")
+    return "\n".join([*lines, *(f"{kind}: {one} and {other}." for kind, one, other in _timing_rows(comparison))])
 
 
 def _headline(comparison: Comparison) -> list[str]:

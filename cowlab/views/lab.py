@@ -21,7 +21,9 @@ from .job import FIRST_SLICE, SLICE, Job, Later
 from .kernel_view import KernelView
 from .lab_tabs import Tabs
 from .map_words import in_words
+from .marks import Sheet
 from .memory_map import Message
+from .pictures import Pictured
 from .process_table import as_text
 from .scrub_bar import ScrubBar
 from .side import Side, both_scenes
@@ -33,7 +35,7 @@ QUIET_FOR = 0.06
 """Seconds without a change after which what is costly is drawn: the map comes first."""
 
 
-class Lab(widgets.VBox):
+class Lab(widgets.VBox, Pictured):
     """A scenario to try out: change a parameter, touch pages, or go through its operations step by step.
 
         lab = Lab(scenarios.fork_sharing, children=2)
@@ -188,8 +190,8 @@ class Lab(widgets.VBox):
             lines += [in_words(side.machine), as_text(side.machine)]
         return "\n".join(lines)
 
-    def picture(self) -> bytes:
-        """The picture and the table, as a PNG."""
+    def drawn(self) -> Sheet:
+        """The map, and the table if there is room for it; of a comparison both maps."""
         if len(self.sides) == 1:
             return still(self.machine)
         return still_pair(self.machines, [side.label for side in self.sides])

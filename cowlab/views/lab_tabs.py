@@ -17,6 +17,7 @@ from .group_boxes import GroupBoxes
 from .history import History, sampling
 from .job import Job
 from .kernel_view import KernelView
+from .picture_buttons import PictureButtons
 from .process_table import ProcessTable
 from .timeline import Timeline
 
@@ -84,7 +85,10 @@ class Tabs(widgets.Tab):
 
 
 class CodeTab(widgets.VBox):
-    """The program that does what was clicked, and the trace itself: to save, to open, to edit and run again."""
+    """The program that does what was clicked, and the trace itself: to save, to open, to edit and run again.
+
+    Pictures are saved here too.
+    """
 
     def __init__(self, lab: Lab) -> None:
         self.lab = lab
@@ -100,7 +104,8 @@ class CodeTab(widgets.VBox):
         self._open.observe(self._opened, "value")
         row = widgets.Layout(flex_flow="row wrap", grid_gap="4px")
         buttons = widgets.HBox([self._language, self._save, self._open, self._run], layout=row)
-        super().__init__([buttons, self._said, self._text], layout=FULL)
+        pictures = PictureButtons(lab.picture, lambda: f"{lab.scenario.name}-operation-{lab.position}")
+        super().__init__([buttons, pictures, self._said, self._text], layout=FULL)
 
     def __repr__(self) -> str:
         return f"<The code of a lab, in {self._language.value}>"

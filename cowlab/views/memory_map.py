@@ -22,7 +22,9 @@ from ..engine import Error, Machine, pagemap
 from . import pages, words
 from .inside import Inside
 from .map_words import in_words
+from .marks import Sheet
 from .palette import COPIED, DIFFERS, look_for_browser
+from .pictures import Pictured
 from .piece import Soon
 from .playback import copy_of
 from .still import still
@@ -87,7 +89,7 @@ def mark_differences(scene: Scene, other: Scene) -> None:
             strip.records[differ, DIFFERS] = 1
 
 
-class MemoryMap(anywidget.AnyWidget):
+class MemoryMap(anywidget.AnyWidget, Pictured):
     """A map of `machine`: point at a page to see its frame, click to write to it.
 
         MemoryMap(machine)
@@ -175,8 +177,7 @@ class MemoryMap(anywidget.AnyWidget):
             return "Memory map: no machine yet. Give one with show(machine)."
         return in_words(self.machine)
 
-    def picture(self) -> bytes:
-        """The map as a PNG."""
+    def drawn(self) -> Sheet:
         if self.machine is None:
             raise ValueError("the map shows no machine yet: give one with show(machine)")
         return still(self.machine, self.title)

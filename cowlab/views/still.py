@@ -54,8 +54,8 @@ BOTTOM_UP = (
 """States in a mixed cell: it fills like a glass, with what is empty on top."""
 
 
-def still(machine: Machine, title: str = "", table: bool = True) -> bytes:
-    """A picture of `machine` as a PNG, 1600 pixels wide. With `table` it has the measures of the processes below.
+def still(machine: Machine, title: str = "", table: bool = True) -> Sheet:
+    """A picture of `machine`. With `table` it has the measures of the processes below.
 
     A table of more than MOST_TABLE lines is left out.
     """
@@ -66,8 +66,7 @@ def still(machine: Machine, title: str = "", table: bool = True) -> bytes:
     legend = 66 + body + 28
     bars = legend + 24 * len(_legend(view.states))
     height = bars + 54
-    sheet = Sheet()
-    sheet.clear(-height - (table_height(view.measures) if table else 0), 0)
+    sheet = Sheet(-height - (table_height(view.measures) if table else 0), 0)
     sheet.write(MARGIN, -22, title or f"{headline(view.measures)}.", size=12, bold=True)
     draw_pages(sheet, view, place, -44)
     draw_frames(sheet, view, (654, -66 - body, WIDTH - MARGIN, -44))
@@ -75,11 +74,11 @@ def still(machine: Machine, title: str = "", table: bool = True) -> bytes:
     _draw_bars(sheet, view.measures, -bars)
     if table:
         draw_table(sheet, view.measures, -height - ROW)
-    return sheet.png()
+    return sheet
 
 
-def still_pair(machines: Sequence[Machine], labels: Sequence[str]) -> bytes:
-    """Two machines side by side as a PNG, a cell of both for equally many pages. Where they differ there is an outline.
+def still_pair(machines: Sequence[Machine], labels: Sequence[str]) -> Sheet:
+    """Two machines side by side, a cell of both for equally many pages. Where they differ there is an outline.
 
     Raises ValueError unless there are two of each.
     """
@@ -91,15 +90,14 @@ def still_pair(machines: Sequence[Machine], labels: Sequence[str]) -> bytes:
     rows = max(place.height(view) for place, view in zip(places, sides, strict=True))
     grid = 88 + rows + 24
     legend = grid + 22 + 150 + 28
-    sheet = Sheet()
-    sheet.clear(-legend - 24 * len(_legend(states)), 0)
+    sheet = Sheet(-legend - 24 * len(_legend(states)), 0)
     for place, view, label in zip(places, sides, labels, strict=True):
         sheet.write(place.left, -22, label, size=12, bold=True)
         sheet.write(place.left, -44, _in_use(view.measures), size=9)
         draw_pages(sheet, view, place, -66)
         draw_frames(sheet, view, (place.left, -grid - 22 - 150, place.right, -grid))
     _draw_legend(sheet, states, -legend)
-    return sheet.png()
+    return sheet
 
 
 # Pages ----------------------------------------------------------------------------------------------------------

@@ -11,7 +11,6 @@ from itertools import pairwise
 
 import ipywidgets as widgets
 import numpy as np
-from matplotlib.collections import LineCollection, PolyCollection
 from numpy.typing import NDArray
 
 from ..engine import Machine
@@ -19,7 +18,9 @@ from ..units import format_size
 from .history import History, Moment, Recorder, Sample, history, sampling
 from .marks import Sheet, text_width
 from .palette import INK, LINE, PAPER, QUIET, STATES, TABLE, Look
+from .pictures import Pictured
 from .piece import Piece
+from .sheet_png import Paper
 
 __all__ = ["History", "Moment", "Sample", "Timeline", "draw", "history", "sampling"]
 
@@ -97,11 +98,11 @@ class Scale:
         return BOTTOM + HEIGHT * size / self.top
 
 
-def draw(sheet: Sheet, past: History, position: int, over: str = "operations") -> None:
-    """Draw `past` on an empty sheet, with a line at `position`."""
+def draw(past: History, position: int, over: str = "operations") -> Sheet:
+    """`past` on a sheet, with a line at `position`."""
     kinds = [kind for kind in LETTERS if any(moment.kind == kind for moment in past.moments)]
     above = BOTTOM + HEIGHT + 10
-    sheet.clear(0, above + ROW * len(kinds) + 32)
+    sheet = Sheet(0, above + ROW * len(kinds) + 32)
     sheet.write(16, sheet.top - 16, headline(past, position), size=12, bold=True)
     edges = _edges(past, over)
     scale = Scale(edges[0], edges[-1], _top(past))
@@ -112,8 +113,9 @@ def draw(sheet: Sheet, past: History, position: int, over: str = "operations") -
     for row, kind in enumerate(kinds):
         _draw_moments(sheet, [m for m in past.moments if m.kind == kind], above + ROW * (row + 0.5), scale, over)
     now = scale.x(_at(past.at(position), over) if over == "time" else position)
-    sheet.axes.add_collection(LineCollection([[(now, BOTTOM - 6), (now, above)]], colors=INK, linewidths=1.8))
+    sheet.line((now, BOTTOM - 6), (now, above), 1.8)
     _draw_legend(sheet, areas, past, position)
+    return sheet
 
 
 def _at(sample: Sample | Moment, over: str) -> float:
@@ -163,11 +165,7 @@ def _draw_areas(sheet: Sheet, areas: Sequence[Series], xs: Sequence[float], scal
         if area.bytes.any():
             top, bottom = ([scale.y(size) for size in edge] for edge in (above, below))
             shape = _steps(xs, top) + _steps(xs, bottom)[::-1]
-            look = area.look
-            edge = f"{look.text_light}55" if look.hatch else "none"
-            sheet.axes.add_collection(
-                PolyCollection([shape], facecolor=look.light, edgecolor=edge, hatch=look.hatch or None, linewidth=0)
-            )
+            sheet.area(area.look, shape)
         below = above
 
 
@@ -185,8 +183,7 @@ def _draw_limits(sheet: Sheet, past: History, scale: Scale) -> None:
         y = scale.y(size)
         if size > scale.top:
             continue
-        dashes = LineCollection([[(LEFT, y), (RIGHT, y)]], colors=INK, linewidths=1.2, linestyles="dashed")
-        sheet.axes.add_collection(dashes)
+        sheet.line((LEFT, y), (RIGHT, y), 1.2, dashed=True)
         if y - labelled > 16:  # else it would cover the label below
             labelled = y
             more = f" and {len(of) - 1:,} more" if len(of) > 1 else ""
@@ -260,7 +257,7 @@ def _happened(moments: Sequence[Moment], kind: str) -> str:
 # The widget -------------------------------------------------------------------------------------------------------
 
 
-class Timeline(Piece):
+class Timeline(Piece, Pictured):
     """Memory over a run, by process. Alone it writes down what its machine does from now on.
 
     Timeline(machine)                                            # a sample at each change that is drawn
@@ -274,7 +271,7 @@ class Timeline(Piece):
         if over not in ("operations", "time"):
             raise ValueError(f"over={over!r}: give 'operations' or 'time'")
         self.over = over
-        self._sheet = Sheet()
+        self._paper = Paper()
         self._given: History | None = None
         self._position: int | None = None
         self._recorder: Recorder | None = None
@@ -297,7 +294,7 @@ class Timeline(Piece):
         assert self.machine
         if self._given is None:
             self._write_down()
-        png = base64.b64encode(self._png(fast=True)).decode()
+        png = base64.b64encode(self._paper.png(self._sheet(), fast=True)).decode()
         alt = escape(headline(self.history, self.position))
         size = "width: 100%; max-width: 1200px"
         self._image.value = f'<img alt="{alt}" style="{size}" src="data:image/png;base64,{png}">'
@@ -328,9 +325,12 @@ class Timeline(Piece):
         """Where the line stands."""
         return self.history.operations if self._position is None else self._position
 
-    def _png(self, fast: bool) -> bytes:
-        draw(self._sheet, self.history, self.position, self.over)
-        return self._sheet.png(fast=fast)
+    def _sheet(self) -> Sheet:
+        return draw(self.history, self.position, self.over)
+
+    def drawn(self) -> Sheet:
+        self._soon.now()
+        return self._sheet()
 
     def words(self) -> str:
         return described(self.history, self.position)
@@ -338,4 +338,4 @@ class Timeline(Piece):
     def pictures(self) -> dict[str, str]:
         if self.machine is None:
             return {}
-        return {"image/png": base64.b64encode(self._png(fast=False)).decode()}
+        return {"image/png": base64.b64encode(self.picture()).decode()}

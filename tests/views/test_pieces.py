@@ -523,7 +523,7 @@ def test_the_line_stands_at_the_position() -> None:
     pictures = set()
     for position in range(past.operations + 1):
         piece.show(machine, past, position)
-        pictures.add(piece._png(fast=True))
+        pictures.add(piece.picture())
         assert f"after operation {position}" in piece.description
     assert len(pictures) == past.operations + 1
 

@@ -11,6 +11,7 @@ from PIL import Image
 from cowlab import Machine, scenarios, trace
 from cowlab.views import pages
 from cowlab.views.map_words import MOST_RUNS
+from cowlab.views.marks import Sheet
 from cowlab.views.palette import (
     DIFFERS,
     FILE,
@@ -26,6 +27,7 @@ from cowlab.views.palette import (
     UNTOUCHED,
     ZERO,
 )
+from cowlab.views.sheet_png import png
 from cowlab.views.still import in_words, still, still_pair
 from cowlab.views.still_view import MOST_LINES, scale_for, views
 
@@ -51,13 +53,13 @@ def many_states() -> Machine:
     return machine
 
 
-def size(png: bytes) -> tuple[int, int]:
-    return Image.open(io.BytesIO(png)).size
+def size(sheet: Sheet) -> tuple[int, int]:
+    return Image.open(io.BytesIO(png(sheet))).size
 
 
-def colours(png: bytes) -> dict[str, int]:
+def colours(sheet: Sheet) -> dict[str, int]:
     """{colour: pixels}"""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
+    image = Image.open(io.BytesIO(png(sheet))).convert("RGB")
     return {"#{:02x}{:02x}{:02x}".format(*colour): n for n, colour in image.getcolors(1 << 24)}
 
 
@@ -85,15 +87,15 @@ def test_one_page_among_many_in_a_cell_is_seen() -> None:
 
 
 def test_equal_machines_give_equal_pictures_and_others_do_not() -> None:
-    assert still(run()) == still(run())
-    assert still(run()) != still(run(written_percent=50))
+    assert png(still(run())) == png(still(run()))
+    assert png(still(run())) != png(still(run(written_percent=50)))
 
 
 def test_a_still_may_have_a_title_and_the_table_of_measures() -> None:
     machine = run()
     assert size(still(machine))[0] == 1600
     assert size(still(machine))[1] > size(still(machine, table=False))[1]
-    assert still(machine, "After the fork") != still(machine)
+    assert png(still(machine, "After the fork")) != png(still(machine))
 
 
 @pytest.mark.parametrize(
@@ -108,9 +110,9 @@ def test_a_still_may_have_a_title_and_the_table_of_measures() -> None:
     ids=str,
 )
 def test_any_number_of_processes_and_pages_fits(values) -> None:
-    png = still(run(**values))
-    assert size(png)[0] == 1600 and size(png)[1] < 1600
-    assert colours(png)[STATES[PRIVATE].light] > 100
+    sheet = still(run(**values))
+    assert size(sheet)[0] == 1600 and size(sheet)[1] < 1600
+    assert colours(sheet)[STATES[PRIVATE].light] > 100
 
 
 def test_two_pages_fit() -> None:
@@ -133,9 +135,9 @@ def test_processes_that_are_too_many_to_draw_are_counted() -> None:
 
 def test_processes_without_mappings_and_machines_without_processes_can_be_drawn() -> None:
     machine = Machine(ram="64 KiB")
-    assert still(machine)
+    assert png(still(machine))
     machine.spawn("idle")
-    assert still(machine) != still(Machine(ram="64 KiB"))
+    assert png(still(machine)) != png(still(Machine(ram="64 KiB")))
 
 
 def test_processes_that_look_the_same_are_one_block() -> None:
@@ -191,9 +193,9 @@ def test_both_sides_of_a_pair_are_drawn_to_one_scale() -> None:
 
 
 def test_a_pair_as_a_picture() -> None:
-    png = still_pair([run(), run(copy_on_write=False)], ["copy on write", "copy at fork"])
-    assert size(png)[0] == 1600
-    assert {STATES[PRIVATE].light, STATES[MORE].light, STATES[DIFFERS].light, INK} <= set(colours(png))
+    sheet = still_pair([run(), run(copy_on_write=False)], ["copy on write", "copy at fork"])
+    assert size(sheet)[0] == 1600
+    assert {STATES[PRIVATE].light, STATES[MORE].light, STATES[DIFFERS].light, INK} <= set(colours(sheet))
 
 
 @pytest.mark.parametrize(("machines", "labels"), [(1, 2), (2, 1), (3, 3)])
