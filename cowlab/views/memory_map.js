@@ -1526,11 +1526,16 @@ class MapView {
     this.invalidate(true);
   }
 
-  /** Text and height grow on wide screens, which are read from further away; slides ask for more (--cowlab-enlarge). */
+  /**
+   * Text and height grow on wide screens, which are read from further away. Slides ask for more (--cowlab-enlarge), and
+   * for a map that leaves room for its controls (--cowlab-share of the window's height).
+   */
   _resize() {
-    const enlarge = Number(getComputedStyle(this.root).getPropertyValue("--cowlab-enlarge")) || 1;
-    const unit = enlarge * clamp(this.root.clientWidth / 1400, 1, 1.5);
-    const height = Math.round((this.model.get("height") || 420) * unit);
+    const style = getComputedStyle(this.root);
+    const asked = (name, usual) => Number(style.getPropertyValue(name)) || usual;
+    const unit = asked("--cowlab-enlarge", 1) * clamp(this.root.clientWidth / 1400, 1, 1.5);
+    const most = asked("--cowlab-share", Infinity) * innerHeight;
+    const height = Math.round(Math.min((this.model.get("height") || 420) * unit, most));
     this.root.style.setProperty("--cowlab-unit", unit);
     this.stage.style.height = `${height}px`;
     const [w, h] = [this.stage.clientWidth, this.stage.clientHeight];
