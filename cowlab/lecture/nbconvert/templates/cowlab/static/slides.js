@@ -42,8 +42,21 @@ function titlesOf(slides) {
   });
 }
 
+/** JupyterLab's address of what is at an address of the slides. */
+const inJupyterLab = (path) => path.replace("/voila/render/", "/lab/tree/");
+
+/** Another lesson opens as slides, as its link says; a document opens in JupyterLab, beside the slides. */
+function openDocumentsBeside() {
+  for (const link of document.querySelectorAll('main a[href*=".md"]')) {
+    if (link.origin !== location.origin) continue;
+    link.href = inJupyterLab(link.pathname) + link.hash;
+    link.target = "_blank";
+  }
+}
+
 class Slides {
   constructor() {
+    openDocumentsBeside();
     const cells = [...document.querySelectorAll(".slide-cell")];
     for (const cell of cells) cell.hidden = true;
     this.slides = slidesOf(cells);
@@ -120,7 +133,7 @@ class Slides {
       End: () => this.go(this.slides.length - 1),
       c: () => this.code(),
       s: () => this.speaker.open(),
-      e: () => open(location.pathname.replace("/voila/render/", "/lab/tree/")),
+      e: () => open(inJupyterLab(location.pathname)),
       f: () => (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen()),
       "?": () => this.help(),
     };
