@@ -327,6 +327,24 @@ def test_another_platform_is_told_why(platform, says, monkeypatch):
 
 
 @needs_linux
+@pytest.mark.parametrize("switch", ["off", "OFF", "0"])
+def test_it_can_be_switched_off(switch, monkeypatch):
+    monkeypatch.setenv("COWLAB_KERNEL", switch)
+    assert linux.available() == f"The kernel is not asked on this machine: COWLAB_KERNEL is set to {switch!r}."
+    with pytest.raises(linux.Unavailable, match="COWLAB_KERNEL"):
+        linux.run([spawn()])
+    with pytest.raises(linux.Unavailable, match="COWLAB_KERNEL"), linux.Kernel():
+        pass
+
+
+@needs_linux
+@pytest.mark.parametrize("switch", ["on", ""])
+def test_it_can_be_left_on(switch, monkeypatch):
+    monkeypatch.setenv("COWLAB_KERNEL", switch)
+    assert linux.available() is None
+
+
+@needs_linux
 def test_another_linux_is_told_why(monkeypatch):
     monkeypatch.setattr("platform.release", lambda: "4.4.0")
     assert linux.available() == "Linux 4.4.0 is too old: it takes 5.3 or later (pidfd_open, MAP_FIXED_NOREPLACE)."

@@ -16,6 +16,9 @@ GIB = 1 << 30
 FIXED_LIMIT = GIB
 FIRST_KERNEL = (5, 3)  # pidfd_open; MAP_FIXED_NOREPLACE is older (4.17)
 
+SWITCH = "COWLAB_KERNEL"
+"""An environment variable: "off" keeps all traces from this machine's kernel, as on a machine that many share."""
+
 FILE_SYSTEMS = ("ext4", "ext3", "ext2", "xfs", "btrfs", "overlay")
 """Where a shared file's page is mapped clean and read-only until written (page_mkwrite). Not so on tmpfs.
 
@@ -32,6 +35,8 @@ def obstacle() -> str | None:
         return "This Python runs in a browser, which has no Linux kernel to ask."
     if sys.platform != "linux":
         return f"This is {platform.system() or sys.platform}, not Linux: use a Linux machine, a container or WSL 2."
+    if (switch := os.environ.get(SWITCH, "on")) not in ("", "on"):  # who mistypes "off" does not mean "on"
+        return f"The kernel is not asked on this machine: {SWITCH} is set to {switch!r}."
     return _kernel_obstacle() or _python_obstacle()
 
 

@@ -2,7 +2,8 @@
 
     Comparison(scenarios.fork_sharing.small())
 
-Its text says only what is true on every machine; its picture holds the kernel, the date and the timings.
+Run here, its text says only what is true on every machine; a recorded result says so. The picture holds the kernel, the
+date and the timings.
 """
 
 from __future__ import annotations
@@ -46,6 +47,12 @@ class Outcome:
     not_here: str | None = None
     """None if it ran here just now; else why not: then this was recorded, on that kernel and day."""
 
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in a line."""
+        how = "Run now on this machine" if self.not_here is None else "Recorded on another machine"
+        return f"{how}: Linux {self.kernel}, {self.date}"
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -75,9 +82,16 @@ class Comparison(Pictured):
         if self.differences:
             raise Disagreement(self._complaint())
 
-    def __repr__(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """The outcome in a line, the same wherever it ran."""
         equal = self.observations - len(self.differences)
         return f"{equal:,} of {self.observations:,} observations equal the model's"
+
+    def __repr__(self) -> str:
+        if self.outcome.not_here is None:
+            return self.verdict
+        return f"{self.verdict}\n{self.outcome.origin}\nNot run here: {self.outcome.not_here}"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": repr(self), "image/png": base64.b64encode(self.picture()).decode()}

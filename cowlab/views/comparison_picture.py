@@ -52,14 +52,13 @@ def described(comparison: Comparison) -> str:
 def _headline(comparison: Comparison) -> list[str]:
     outcome = comparison.outcome
     if outcome.not_here is None:
-        return [f"Run now on this machine: Linux {outcome.kernel}, {outcome.date}"]
-    why = textwrap.wrap(f"Not run here: {outcome.not_here}", 100)
-    return [f"Recorded on another machine: Linux {outcome.kernel}, {outcome.date}", *why]
+        return [outcome.origin]
+    return [outcome.origin, *textwrap.wrap(f"Not run here: {outcome.not_here}", 100)]
 
 
 def _draw_head(sheet: Sheet, head: Sequence[str], comparison: Comparison) -> float:
     y = -20.0
-    sheet.write(LEFT, y, f"{comparison!r}.", size=12, bold=True)
+    sheet.write(LEFT, y, f"{comparison.verdict}.", size=12, bold=True)
     for text in head:
         y -= ROW
         sheet.write(LEFT, y, text, size=11, colour=INK if text is head[0] else QUIET)
