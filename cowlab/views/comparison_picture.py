@@ -40,7 +40,7 @@ def drawn(comparison: Comparison) -> Sheet:
 def described(comparison: Comparison) -> str:
     """The same in words."""
     heads = ("RSS", "PSS", "USS")
-    lines = [f"{comparison!r}.", *_headline(comparison), "At the end, model and kernel:"]
+    lines = [f"{comparison.verdict}.", *_headline(comparison), "At the end, model and kernel:"]
     for name, *cells, same in _figure_rows(comparison):
         pairs = zip(heads, cells[::2], cells[1::2], strict=True)
         told = [f"{head} {one} and {other}" for head, one, other in pairs if one]

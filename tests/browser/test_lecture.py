@@ -66,7 +66,7 @@ class Lecture:
         self.elsewhere: list[str] = []
         page.set_default_timeout(PATIENCE_MS)
         page.on("console", lambda message: message.type == "error" and self._complain(message.text))
-        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("pageerror", lambda error: self._complain(str(error)))
         page.on("request", self._note)
         self._open(address)
         page.locator("#rendered_cells").wait_for(state="visible")
