@@ -8,7 +8,10 @@ from html import escape
 
 from ..engine import Event, Machine
 from . import words
+from .marks import Sheet
+from .palette import INK, QUIET
 from .piece import Piece
+from .piece_sheet import LEFT, MOST_ROWS, RIGHT, Scroll
 
 MARKS = {
     "spawn": "S",
@@ -34,6 +37,7 @@ MARKS = {
 }
 """A letter for each kind of event; "kill" and "oom_kill" share theirs, since the sentence tells them apart."""
 
+GRAVE_COLOUR = "#c2541a"
 GRAVE = ("kill", "oom_kill", "refuse", "alert", "throttle")
 REPEATED = ("swap_out", "throttle")  # one call may log many of them, a batch each
 STYLE = """<style>
@@ -86,6 +90,17 @@ class EventLog(Piece):
         lines = [f"{number}. [{MARKS[event.kind]}] {sentence(event)}" for number, event in self._last_events]
         return "\n".join(lines) or "Nothing happened yet."
 
+    def sheet(self) -> Sheet:
+        scroll = Scroll(self.TITLE, self.HOW_TO_READ)
+        if (earlier := len(self._last_events) - MOST_ROWS) > 0:
+            scroll.text(f"{earlier:,} earlier ones, not drawn", colour=QUIET)
+        for number, event in self._last_events[-MOST_ROWS:]:
+            _draw_event(scroll, number, event)
+        if not self._last_events:
+            scroll.text("Nothing happened yet.")
+        scroll.skip(12)
+        return scroll.sheet
+
     def draw(self) -> None:
         assert self.machine
         self._last_events = last_events(self.machine.log, self.events)
@@ -95,6 +110,16 @@ class EventLog(Piece):
 def _mark(event: Event) -> str:
     grave = ' class="grave"' if event.kind in GRAVE else ""
     return f'<b{grave} aria-hidden="true">{MARKS[event.kind]}</b>'
+
+
+def _draw_event(scroll: Scroll, number: int, event: Event) -> None:
+    """Its number, its letter in a box, and its sentence."""
+    middle, colour = scroll.y - 10, GRAVE_COLOUR if event.kind in GRAVE else INK
+    scroll.sheet.write(LEFT + 44, middle, f"{number:,}.", align="right")
+    scroll.sheet.write(LEFT + 64, middle, MARKS[event.kind], bold=True, align="center")
+    scroll.sheet.frame((LEFT + 54, middle - 9, LEFT + 74, middle + 9), colour, 2 if event.kind in GRAVE else 0.8)
+    scroll.text(sentence(event), edges=(LEFT + 86, RIGHT))
+    scroll.skip(6)
 
 
 def sentence(event: Event) -> str:

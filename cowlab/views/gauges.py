@@ -8,7 +8,10 @@ from html import escape
 
 from ..engine import Machine
 from ..units import PAGE_SIZE, format_pages
+from .marks import Box, Sheet
+from .palette import INK, QUIET, Look
 from .piece import Piece
+from .piece_sheet import LEFT, RIGHT, Scroll
 
 MODES = (
     "mode 0, heuristic: only a single request larger than RAM and swap is refused",
@@ -138,6 +141,35 @@ def _html(gauge: Gauge) -> str:
     )
 
 
+# Drawn ----------------------------------------------------------------------------------------------------------
+
+HIGH = 20  # of a drawn bar
+FILLS = {
+    name: Look("", fill, fill, text, text, "none", hatch)
+    for name, fill, text, hatch in (
+        ("data", "#3f86c8", INK, ""),
+        ("tables", "#6c6f78", "#ffffff", "///"),
+        ("promised", "#8a6bbf", "#ffffff", "||"),
+        ("waited", "#c2541a", INK, ""),
+    )
+}
+"""The fills of bars on paper, by the names that they have in STYLE."""
+
+
+def draw_bar(sheet: Sheet, gauge: Gauge, box: Box) -> None:
+    """The bar of a gauge in a box."""
+    left, bottom, right, top = box
+    unit, x = (right - left) / gauge.whole, left
+    for name, amount in gauge.parts:
+        if amount:
+            sheet.fill(FILLS[name], (x, bottom, x + amount * unit, top))
+            x += amount * unit
+    sheet.frame(box, QUIET)
+    if gauge.limit is not None:
+        mark = left + gauge.limit * unit
+        sheet.line((mark, bottom - 3), (mark, top + 3), 2.2, dashed=not gauge.binds)
+
+
 class Gauges(Piece):
     """Gauges of a machine: RAM, what is committed, swap if it has any, and pressure."""
 
@@ -149,6 +181,17 @@ class Gauges(Piece):
 
     def words(self) -> str:
         return "\n".join(f"{gauge.title}: {gauge.value}." for gauge in self._gauges)
+
+    def sheet(self) -> Sheet:
+        scroll = Scroll(self.TITLE, self.HOW_TO_READ)
+        for gauge in self._gauges:
+            scroll.text(f"{gauge.title}: {gauge.value}")
+            scroll.skip(4)
+            draw_bar(scroll.sheet, gauge, (LEFT, scroll.y - HIGH, RIGHT, scroll.y))
+            scroll.skip(HIGH + 4)
+            scroll.text(gauge.how_to_read, size=9, colour=QUIET)
+            scroll.skip(14)
+        return scroll.sheet
 
     def draw(self) -> None:
         assert self.machine

@@ -7,8 +7,12 @@ from html import escape
 from ..engine import Group
 from ..units import format_size
 from . import gauges
+from .marks import Sheet
+from .palette import QUIET
 from .piece import Piece
+from .piece_sheet import LEFT, MOST_ROWS, RIGHT, Scroll
 
+DEEPEST = 24  # from here on boxes are drawn one below the other, or none would have room
 NOTHING = "All processes are in the root group, which has no limits. Make a group with machine.cgroup('/a', max=...)."
 STYLE = """<style>
 .cowlab-groups [role=group] { border: 1px solid var(--jp-content-font-color2, #777); border-radius: 4px;
@@ -55,23 +59,23 @@ def _members(group: Group) -> str:
     return f"processes: {', '.join(names) or 'none'}"
 
 
-def _bar(group: Group) -> str:
-    """How much of its `max` a group has; nothing if it has none."""
+def _gauge(group: Group) -> gauges.Gauge | None:
+    """How much of its `max` a group has; None if it has none."""
     if group.max is None:
-        return ""
+        return None
     value = f"{format_size(group.current)} of {format_size(group.max)}"
     parts = (("data", float(min(group.current, group.max))),)
-    return gauges.bar(gauges.Gauge(f"memory of group {group.path}", value, "", max(group.max, 1), parts))
+    return gauges.Gauge(f"memory of group {group.path}", value, "", max(group.max, 1), parts)
 
 
 def _box(group: Group) -> str:
     """A group with those below it inside."""
     lines = "".join(f"<div>{escape(fact)}</div>" for fact in facts(group))
     inner = "".join(_box(child) for child in group.children)
-    path = escape(group.path)
+    path, gauge = escape(group.path), _gauge(group)
+    bar = gauges.bar(gauge) if gauge else ""
     return (
-        f'<div role="group" aria-label="group {path}"><b>{path}</b>{_bar(group)}{lines}'
-        f'<div class="inner">{inner}</div></div>'
+        f'<div role="group" aria-label="group {path}"><b>{path}</b>{bar}{lines}<div class="inner">{inner}</div></div>'
     )
 
 
@@ -79,6 +83,33 @@ def _lines(group: Group, depth: int = 0) -> list[str]:
     """The same as text, indented."""
     own = f"{'  ' * depth}{group.path}: {'; '.join(facts(group))}."
     return [own, *(line for child in group.children for line in _lines(child, depth + 1))]
+
+
+def _draw_box(scroll: Scroll, group: Group, depth: int, room: int) -> int:
+    """Draw a group with those below it inside, `room` boxes at most; how many were drawn."""
+    indent = 14 * min(depth, DEEPEST)
+    left, right, top = LEFT + indent, RIGHT - indent, scroll.y
+    inside = (left + 10, right - 10)
+    scroll.skip(4)
+    scroll.text(group.path, bold=True, edges=inside)
+    if gauge := _gauge(group):
+        gauges.draw_bar(scroll.sheet, gauge, (inside[0], scroll.y - 16, inside[1], scroll.y))
+        scroll.skip(18)
+    for fact in facts(group):
+        scroll.text(fact, edges=inside)
+    drawn = 1
+    scroll.skip(4)
+    for child in group.children:
+        if drawn < room:
+            drawn += _draw_box(scroll, child, depth + 1, room - drawn)
+    scroll.sheet.frame((left, scroll.y, right, top), QUIET)
+    scroll.skip(6)
+    return drawn
+
+
+def _count(group: Group) -> int:
+    """The groups from this one down."""
+    return 1 + sum(map(_count, group.children))
 
 
 class GroupBoxes(Piece):
@@ -97,6 +128,15 @@ class GroupBoxes(Piece):
     def words(self) -> str:
         root = self._root
         return "\n".join(_lines(root)) if root.children else NOTHING
+
+    def sheet(self) -> Sheet:
+        scroll, root = Scroll(self.TITLE, self.HOW_TO_READ), self._root
+        if root.children:
+            scroll.left_out(_count(root) - _draw_box(scroll, root, 0, MOST_ROWS))
+        else:
+            scroll.text(NOTHING)
+        scroll.skip(8)
+        return scroll.sheet
 
     @property
     def _root(self) -> Group:

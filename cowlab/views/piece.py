@@ -11,6 +11,8 @@ import ipywidgets as widgets
 
 from ..engine import Machine
 from .job import running_loop
+from .marks import Sheet
+from .pictures import Pictured
 
 STYLE = """<style>
 .cowlab-piece { color: var(--jp-content-font-color1, inherit); line-height: 1.4; font-size: 1.05em; }
@@ -56,10 +58,10 @@ class Soon:
         self.now()
 
 
-class Piece(widgets.VBox):
+class Piece(widgets.VBox, Pictured):
     """A part of the lab that can be used alone: it shows `machine`, and with `follow` keeps up with it.
 
-    A kind of piece has a TITLE, a sentence HOW_TO_READ, and says how it is drawn: `draw` and `words`.
+    A kind of piece has a TITLE, a sentence HOW_TO_READ, and says how it is drawn: `draw`, `words` and `sheet`.
     """
 
     TITLE = ""
@@ -128,6 +130,10 @@ class Piece(widgets.VBox):
         """The same in words and figures."""
         raise NotImplementedError(f"{type(self).__name__} has no textual twin: define words")
 
+    def sheet(self) -> Sheet:
+        """The same on a sheet, for a picture to keep."""
+        raise NotImplementedError(f"{type(self).__name__} has no picture: define sheet")
+
     def pictures(self) -> dict[str, str]:
         """Further forms, by MIME type, for readers that run no widgets."""
         return {"text/html": self.body.value} if self.machine else {}
@@ -139,6 +145,12 @@ class Piece(widgets.VBox):
         """All that the piece shows, in words and figures."""
         self._soon.now()
         return self._text
+
+    def drawn(self) -> Sheet:
+        if self.machine is None:
+            raise ValueError(self._text)
+        self._soon.now()
+        return self.sheet()
 
     def __repr__(self) -> str:
         return self.description

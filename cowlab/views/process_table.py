@@ -5,19 +5,19 @@ As HTML, as text, and drawn. All of them are made from `Measures`, which a machi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from ..engine import Machine, Process, procfs
 from ..units import PAGE_SIZE, format_size
-from .marks import Sheet
+from .marks import Sheet, text_width
 from .palette import QUIET
 from .piece import Piece
+from .piece_sheet import LEFT, MOST_ROWS, RIGHT, Scroll, shortened
 
 ROW = 24  # height of a drawn row
-LEFT = 16
-EDGES = (612, 736, 860, 984)  # right edges of the drawn columns
+EDGES = (612, 736, 860, RIGHT)  # right edges of the columns below a map
 
 
 @dataclass(frozen=True)
@@ -343,6 +343,10 @@ class ProcessTable(Piece):
     def words(self) -> str:
         return as_text(self._measured, self._other_measured, self.labels)
 
+    def sheet(self) -> Sheet:
+        table = tabled(self._measured, self._other_measured, self.labels)
+        return draw_whole(table, Scroll(self.TITLE, self.HOW_TO_READ))
+
     def draw(self) -> None:
         """Measure once, for all forms."""
         assert self.machine
@@ -371,6 +375,47 @@ def draw_table(sheet: Sheet, memory: Machine | Measures, y: float) -> None:
         sheet.write(LEFT, y, line.title, size=11, bold=line.strong)
         for edge, cell in zip(EDGES if len(line.cells) > 1 else EDGES[-1:], line.cells, strict=True):
             sheet.write(edge, y, cell, size=11, bold=line.strong, align="right")
+
+
+def draw_whole(table: Table, scroll: Scroll) -> Sheet:
+    """A table with all its columns and its notes."""
+    number = len(table.columns)
+    size, spacing = (10, 96) if number <= 7 else (9, 85)
+    edges = [RIGHT - spacing * n for n in reversed(range(number))]
+    for edge, column in zip(edges, table.columns, strict=True):
+        scroll.sheet.write(edge, scroll.y - ROW / 2, column.name, size=size, colour=QUIET, align="right")
+    scroll.skip(ROW)
+    *processes, sums, in_use = table.blocks
+    for block in processes[:MOST_ROWS]:
+        _draw_block(scroll, block, edges, size)
+    scroll.left_out(len(processes) - MOST_ROWS)
+    for block in (sums, in_use):
+        _draw_block(scroll, block, edges, size)
+    scroll.skip(8)
+    for note in table.notes:
+        scroll.text(note, colour=QUIET)
+    scroll.skip(8)
+    return scroll.sheet
+
+
+def _draw_block(scroll: Scroll, block: tuple[Line, ...], edges: Sequence[float], size: float) -> None:
+    """The lines of one process. Of two machines each has a line, and the process's name stands above them."""
+    scroll.sheet.rule([((LEFT, scroll.y), (RIGHT, scroll.y))])
+    if block[0].label:
+        scroll.text(block[0].title, bold=block[0].strong)
+    for line in block:
+        y, left = scroll.y - ROW / 2, LEFT + 14 if line.label else LEFT
+        cells = list(zip(edges if len(line.cells) > 1 else edges[-1:], line.cells, strict=True))
+        room = cells[0][0] - text_width(line.cells[0], size, line.strong) - left - 12
+        title = shortened(line.label or line.title, 10, room, line.strong)
+        scroll.sheet.write(left, y, title, bold=line.strong)
+        for number, (edge, cell) in enumerate(cells):
+            text = f"≠ {cell}" if number in line.differs else cell
+            scroll.sheet.write(edge, y, text, size=size, bold=line.strong, align="right")
+            if number in line.lies:
+                start = edge - text_width(text, size, line.strong)
+                scroll.sheet.line((start, y), (edge, y), 1.2)
+        scroll.skip(ROW)
 
 
 def _drawn(source: Machine | Measures) -> Table:

@@ -38,6 +38,7 @@ from .palette import (
     WRONG,
     ZERO,
 )
+from .piece_sheet import shortened
 from .process_table import ROW, Measures, draw_table, table_height
 from .still_view import COLUMNS, LEVELS, Block, Cells, Shares, View, views
 from .words import count
@@ -145,7 +146,7 @@ def _amount(n: int, what: str) -> str:
 
 def _draw_block(sheet: Sheet, block: Block, place: Place, top: float, line: float) -> None:
     middle = top - min(line, 24) / 2
-    sheet.write(place.left, middle, _shortened(block.title, place.size, place.cells - place.left - 8), size=place.size)
+    sheet.write(place.left, middle, shortened(block.title, place.size, place.cells - place.left - 8), size=place.size)
     if len(block.names) > 1:
         sheet.write(place.left, middle - 15, f"{len(block.names)} alike", size=9, colour=QUIET)
     if not block.mappings:
@@ -161,7 +162,7 @@ def _draw_name(sheet: Sheet, name: str, edges: tuple[float, float], y: float) ->
     """The name of a mapping before its cells, as far as the process's own leaves room."""
     left, right = edges
     if right - left > 20:
-        sheet.write(right, y, _shortened(name, 9, right - left), size=9, colour=QUIET, align="right")
+        sheet.write(right, y, shortened(name, 9, right - left), size=9, colour=QUIET, align="right")
 
 
 def draw_cells(sheet: Sheet, cells: Cells, place: tuple[float, float, float], line: float) -> None:
@@ -225,12 +226,6 @@ def _outline(sheet: Sheet, box: Box) -> None:
     left, bottom, right, top = box
     sheet.frame((left + 2.6, bottom + 2.6, right - 2.6, top - 2.6), STATES[DIFFERS].text_light, 1)
     sheet.frame((left + 1, bottom + 1, right - 1, top - 1), STATES[DIFFERS].light, 1.6)
-
-
-def _shortened(text: str, size: float, width: float) -> str:
-    while text_width(text, size) > width and len(text) > 1:
-        text = text.rstrip("…")[:-1] + "…"
-    return text
 
 
 # Frames, legend and bars ----------------------------------------------------------------------------------------

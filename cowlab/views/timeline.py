@@ -18,8 +18,8 @@ from ..units import format_size
 from .history import History, Moment, Recorder, Sample, history, sampling
 from .marks import Sheet, text_width
 from .palette import INK, LINE, PAPER, QUIET, STATES, TABLE, Look
-from .pictures import Pictured
 from .piece import Piece
+from .piece_sheet import shortened
 from .sheet_png import Paper
 
 __all__ = ["History", "Moment", "Sample", "Timeline", "draw", "history", "sampling"]
@@ -212,15 +212,9 @@ def _draw_legend(sheet: Sheet, areas: Sequence[Series], past: History, position:
         sheet.fill(area.look, swatch)
         sheet.frame(swatch, LINE)
         size = format_size(int(area.bytes[now]))
-        sheet.write(LEGEND + 28, y, _shortened(area.name, END - LEGEND - 44 - text_width(size, 10)))
+        sheet.write(LEGEND + 28, y, shortened(area.name, 10, END - LEGEND - 44 - text_width(size, 10)))
         sheet.write(END, y, size, align="right")
         y -= ROW + 4
-
-
-def _shortened(name: str, room: float) -> str:
-    while text_width(name, 10) > room:
-        name = name.rstrip("…")[:-1] + "…"
-    return name
 
 
 # In words ---------------------------------------------------------------------------------------------------------
@@ -257,7 +251,7 @@ def _happened(moments: Sequence[Moment], kind: str) -> str:
 # The widget -------------------------------------------------------------------------------------------------------
 
 
-class Timeline(Piece, Pictured):
+class Timeline(Piece):
     """Memory over a run, by process. Alone it writes down what its machine does from now on.
 
     Timeline(machine)                                            # a sample at each change that is drawn
@@ -294,7 +288,7 @@ class Timeline(Piece, Pictured):
         assert self.machine
         if self._given is None:
             self._write_down()
-        png = base64.b64encode(self._paper.png(self._sheet(), fast=True)).decode()
+        png = base64.b64encode(self._paper.png(self.sheet(), fast=True)).decode()
         alt = escape(headline(self.history, self.position))
         size = "width: 100%; max-width: 1200px"
         self._image.value = f'<img alt="{alt}" style="{size}" src="data:image/png;base64,{png}">'
@@ -325,12 +319,8 @@ class Timeline(Piece, Pictured):
         """Where the line stands."""
         return self.history.operations if self._position is None else self._position
 
-    def _sheet(self) -> Sheet:
+    def sheet(self) -> Sheet:
         return draw(self.history, self.position, self.over)
-
-    def drawn(self) -> Sheet:
-        self._soon.now()
-        return self._sheet()
 
     def words(self) -> str:
         return described(self.history, self.position)
