@@ -551,6 +551,19 @@ def test_of_several_groups_above_high_the_worst_counts_alone():
     assert slept(["/a/b"]) == slept(["/a"]) > 0
 
 
+def test_the_first_page_above_high_counts_also_after_a_new_limit():
+    m = cowlab.Machine("4 MiB", overcommit="always", page_tables=False)
+    a = m.cgroup("/a", high=50 * PAGE)
+    heap = m.spawn(cgroup=a).mmap("1 MiB")
+    heap.write(0, 50)
+    assert a.events()["high"] == 0
+    heap.write(50)
+    assert a.events()["high"] == 1
+    a.high = 51 * PAGE
+    heap.write(51)
+    assert a.events()["high"] == 2
+
+
 def test_where_pages_can_be_reclaimed_high_holds_without_sleep(m):
     a = m.cgroup("/a", high=50 * PAGE)
     p = eat(m, 100, cgroup=a)
@@ -844,3 +857,38 @@ def test_a_dead_process_cannot_be_attached(m):
     with pytest.raises(cowlab.NoSuchProcess):
         m.cgroup("/a").attach(p)
     assert m.cgroups["/a"].processes == []
+
+
+# ---- what others see of it
+
+
+def test_whoever_watches_the_machine_hears_of_limits_moves_and_removals(m):
+    a, b = m.cgroup("/a"), m.cgroup("/b")
+    process = m.spawn("p", cgroup=a)
+    seen = []
+    m.on_change(lambda machine: seen.append((process.cgroup.path, a.max, "/b" in machine.cgroups)))
+    a.set_limits(max=PAGE)
+    a.set_limits(max=None)
+    m.cgroups["/"].attach(process)
+    b.remove()
+    assert seen == [("/a", PAGE, True), ("/a", None, True), ("/", None, True), ("/", None, False)]
+
+
+def test_a_move_stands_in_the_log(m):
+    a = m.cgroup("/a")
+    process = m.spawn("p")
+    a.attach(process)
+    a.attach(process)  # is there already
+    (event,) = [event for event in m.log if event.kind == "attach"]
+    assert (event.process, event.mapping, event.pages, event.count) == ("p", "", (0, 0), 1)
+
+
+def test_a_removed_group_and_the_root_take_no_oom_group(m):
+    a = m.cgroup("/a")
+    a.remove()
+    with pytest.raises(ValueError, match="'/a' was removed"):
+        a.oom_group = True
+    with pytest.raises(ValueError, match="'/a' was removed"):
+        a.remove()
+    with pytest.raises(ValueError, match="the root group has no limits"):
+        m.cgroups["/"].oom_group = True

@@ -590,6 +590,12 @@ def test_a_policy_that_answers_what_it_was_not_given_is_told_so(answer):
     assert heap.values(0, 101).tolist() == [4] * 100 + [0]
 
 
+def test_oom_score_is_never_below_0():
+    m = flat(1000)
+    scores = {adj: m.spawn(f"small{adj}", oom_score_adj=adj).oom_score for adj in (NEVER, -999, -998, 0, 1000)}
+    assert scores == {NEVER: 0, -999: 0, -998: 1, 0: 666, 1000: 1333}
+
+
 def test_an_error_in_a_policy_comes_through():
     def broken(tasks):
         raise ZeroDivisionError
@@ -635,6 +641,50 @@ def test_the_log_of_the_machine_names_the_whole_machine():
     text = str(m.oom_reports[0])
     assert "oom-kill:constraint=CONSTRAINT_NONE,task_memcg=/,task=victim" in text
     assert "] Out of memory: Killed process victim total-vm:360kB, rss:360kB" in text
+
+
+def test_a_report_says_how_full_the_machine_or_the_group_was():
+    m = cowlab.Machine("1 MiB", overcommit="always", check=True)
+    eat(m, "victim", 200)
+    m.spawn("caller").mmap("1 MiB").write(0, 100)
+    machine = m.oom_reports[0]
+    assert (machine.usage, machine.limit) == (256, 256)  # page tables among them
+    assert machine.lines()[1] == "the machine: usage 1024 kB, limit 1024 kB"
+    n = flat(100)
+    n.cgroup("/pods", max=40 * PAGE)
+    eat(n, "elsewhere", 50)
+    eat(n, "victim", 30, cgroup="/pods")
+    n.spawn("caller", cgroup="/pods").mmap(20 * PAGE).write()
+    group = n.oom_reports[0]
+    assert (group.usage, group.limit) == (40, 40)
+    assert group.lines()[1] == "group /pods: usage 160 kB, limit 160 kB"
+
+
+def test_a_report_says_what_the_victim_had_in_swap():
+    m = flat(100, swap=50 * PAGE)
+    eat(m, "victim", 120)
+    m.spawn("caller").mmap(60 * PAGE).write()
+    task = task_of(m.oom_reports[0], "victim")
+    assert task.swap == 50
+    assert f"rss:{task.rss * 4}kB, swap:200kB, pgtables:" in str(m.oom_reports[0])
+
+
+def test_a_group_that_may_have_nothing_is_reported_with_the_limit_0():
+    m = flat(100)
+    m.cgroup("/none", max=0)
+    with pytest.raises(cowlab.ProcessKilled):
+        m.spawn("caller", cgroup="/none").mmap(PAGE).write()
+    assert (m.oom_reports[0].usage, m.oom_reports[0].limit) == (0, 0)
+
+
+def test_a_deadlock_says_whose_memory_it_is_that_is_in_use():
+    m = flat(100)
+    with pytest.raises(cowlab.Deadlock, match="all memory of the machine \\(400 KiB\\) is in use"):
+        eat(m, "protected", 101, oom_score_adj=NEVER)
+    n = flat(100)
+    n.cgroup("/pods", max=40 * PAGE)
+    with pytest.raises(cowlab.Deadlock, match="all memory of group '/pods' \\(160 KiB\\) is in use"):
+        eat(n, "protected", 41, cgroup="/pods", oom_score_adj=NEVER)
 
 
 def test_reports_are_in_order_and_the_list_is_ones_own():

@@ -223,9 +223,8 @@ class Group:
         while group is not None:
             group.charged[kind] += pages
             group.usage += pages
-            if group.usage > group.most:
-                group.most = group.usage
-            elif pages < 0 and group.overrun and group.usage <= (group.limits["high"] or 0):
+            group.most = max(group.most, group.usage)
+            if pages < 0 and group.overrun and group.usage <= (group.limits["high"] or 0):
                 group.overrun = 0
             group = group.parent
 

@@ -66,8 +66,8 @@ def oom_score(task: Task) -> int:
     """/proc/PID/oom_score, from 0 to 2000 (proc_oom_score); `total` is RAM and swap."""
     if task.oom_score_adj == NEVER:
         return 0
-    points = int(badness(task) * 1000 / task.total)  # C's division: towards 0
-    return max(0, (1000 + points) * 2 // 3)
+    points = int(badness(task) * 1000 / task.total)  # C's division: towards 0; at least -999
+    return (1000 + points) * 2 // 3
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class Killer:
     def total(self, domain: Group) -> int:
         """What points are measured by, in pages: RAM and swap, or the limit and the swap that the group may have."""
         swap, limit = self.machine.account.swap, domain.limits["max"]
-        if domain.parent is None or limit is None:
+        if limit is None:  # the machine, as the killer is called for a group only when it is at its limit
             return self.machine.frames.total + swap
         most = domain.limits["swap_max"]
         if not self.machine.swappiness:
