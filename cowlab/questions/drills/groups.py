@@ -80,7 +80,7 @@ def _about_deaths(node: _Node) -> dict[str, str]:
     each = f"{node.left / node.workers:g} GiB"
     why = _where(node)
     if cache_dies:
-        workers = f"No: {why} The cache is the largest: each worker has about {each} by then."
+        workers = f"No. {why} The cache is the largest: each worker has about {each} by then."
         together = " That memory.oom.group is on would matter if a worker were chosen." if node.oom_group else ""
         return {
             ONE: workers,
@@ -92,12 +92,12 @@ def _about_deaths(node: _Node) -> dict[str, str]:
         return {
             ONE: "No: a worker is chosen, but memory.oom.group is on, so all of its group die with it.",
             ALL: f"Yes. {why} A worker is chosen, and as memory.oom.group is on, all of its group die with it.",
-            CACHE: f"No: {cache}",
+            CACHE: f"No. {cache}",
         }
     return {
         ONE: f"Yes. {why} A worker is chosen, and as memory.oom.group is off, it dies alone.",
         ALL: "No: memory.oom.group is off, so the worker that is chosen dies alone.",
-        CACHE: f"No: {cache}",
+        CACHE: f"No. {cache}",
     }
 
 
