@@ -133,7 +133,7 @@ def _kernel() -> Finding:
 
 
 def _swap() -> Finding:
-    """How much swap there is, which the lesson on swapping tells of."""
+    """How much swap there is: it decides what a machine does when memory ends (lessons 06 and 08)."""
     found = re.search(r"^SwapTotal:\s*(\d+) kB", MEMINFO.read_text(), re.MULTILINE) if MEMINFO.exists() else None
     if found is None:
         return Finding("swap", False, "there is no /proc/meminfo to read it from", needed=False)

@@ -1,7 +1,7 @@
 """`cowlab practice`: questions in a terminal, their numbers drawn from a seed; the answers on request.
 
 The questions are those functions of a random generator that a module of `cowlab.questions` lists under the name
-`practice`, for the lesson that asks from this module, and the general ones of `drills.py`.
+`practice`, for the lesson that asks from this module, and the general ones of `cowlab.questions.drills`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Sizes in bytes, pages and words: "300 MiB" <-> bytes <-> pages. The one place that knows the page size."""
+"""Sizes in bytes, pages and words: "300 MiB" <-> bytes <-> pages. The one place that knows the page size.
+
+And numbers of things in words: "1 page", "2 pages".
+"""
 
 from __future__ import annotations
 
@@ -59,3 +62,8 @@ def format_size(size: int) -> str:
 def format_pages(pages: int) -> str:
     """`pages` pages as a size for people."""
     return format_size(pages * PAGE_SIZE)
+
+
+def count(n: int, one: str, many: str) -> str:
+    """A number of things in words: count(1, "page", "pages") is "1 page"."""
+    return f"{n:,} {one if n == 1 else many}"

@@ -29,11 +29,11 @@ def test_minus_1000_moves_the_kill_to_the_next_largest_whoever_leaks() -> None:
     assert questions.killed_in_turn(database=-1000) == ["web", "leaker"]
 
 
-def test_minus_1000_for_everybody_kills_nobody_and_hangs() -> None:
+def test_minus_1000_for_everybody_kills_nobody_and_ends_in_a_deadlock() -> None:
     assert questions.killed_in_turn(database=-1000, web=-1000, leaker=-1000) == ["nobody"]
 
 
-def test_a_protected_database_that_leaks_ends_everybody_else_and_then_hangs() -> None:
+def test_a_protected_database_that_leaks_ends_everybody_else_and_then_the_machine() -> None:
     assert questions.killed_in_turn("database", database=-1000) == ["web", "leaker", "nobody"]
 
 

@@ -53,9 +53,10 @@ def test_a_higher_adjustment_of_the_leaker_does_the_same(lab: Lab) -> None:
     assert killed == [["service"]] * 13 + [["leaker"]] * 8
 
 
-def test_both_at_their_lowest_keep_the_service_alive_and_the_bar_says_that_nobody_may_be_killed(lab: Lab) -> None:
+def test_both_at_their_lowest_stop_the_machine_and_the_bar_says_that_nobody_may_be_killed(lab: Lab) -> None:
     lab.set(service_adj=-1000, leaker_adj=-1000)
-    assert (victims(lab), status(lab), status(lab, questions.rescue())) == ([], "reached", "open")
+    assert (victims(lab), status(lab), status(lab, questions.rescue())) == ([], "lost", "lost")
+    assert lab.machine["service"].alive
     assert "no process may be killed" in lab.message
 
 
@@ -99,7 +100,7 @@ def test_smaller_leaks_and_fewer_rounds_end_before_memory_does(lab: Lab) -> None
         ({"leaker_adj": 300}, "reached"),
         ({"leaker_adj": 1000}, "reached"),
         ({"service_adj": -200, "leaker_adj": 100}, "reached"),
-        ({"service_adj": -1000, "leaker_adj": -1000}, "open"),
+        ({"service_adj": -1000, "leaker_adj": -1000}, "lost"),  # the machine stops
         ({"service": "32 MiB", "rounds": 20}, "open"),  # nothing to lose
         ({"ram": "8 GiB"}, "open"),  # nobody dies yet
         ({"ram": "8 GiB", "rounds": 40}, "reached"),  # the leak has become the largest

@@ -135,6 +135,47 @@ def test_nobody_is_killed_yet_and_the_hint_knows_the_limit():
     assert "Group /pods/leaky of leaky has" in last
 
 
+def protected(**values):
+    """Everybody has oom_score_adj -1000 as memory ends: nobody may be killed."""
+    return after(leak(service_adj=-1000, leaker_adj=-1000, **values))
+
+
+@pytest.mark.parametrize(
+    "goal",
+    [
+        goals.alive("service"),
+        goals.nothing_killed(),
+        goals.all_of(goals.alive("service"), goals.no_refusal()),
+        Goal("Anything.", lambda machine: True),
+    ],
+)
+def test_no_goal_is_reached_on_a_machine_that_stopped(goal):
+    machine = protected()
+    assert machine["service"].alive  # the goals' own checks hold
+    assert goal.reached(machine)
+    verdict = goal.judge(machine)
+    assert verdict.status == "lost"
+    assert "leaker needed more, all memory of the machine (1 GiB) was in use, and nobody could be" in verdict.message
+    assert "Linux panics" in verdict.message
+    assert "give a process, such as leaker, an oom_score_adj above -1000" in verdict.hint
+    assert goal.judge(machine, level=0).hint is None
+
+
+def test_the_goal_is_reached_where_the_hint_for_a_stopped_machine_is_followed():
+    assert status(goals.alive("service"), protected()) == "lost"
+    assert status(goals.alive("service"), after(leak(service_adj=-1000, leaker_adj=-999))) == "reached"
+    assert status(goals.alive("service"), protected(rounds=5)) == "reached"  # it writes less
+
+
+def test_where_nobody_may_die_in_a_group_the_machine_goes_on():
+    machine = Machine(ram="1 GiB")
+    machine.spawn("service").mmap("100 MiB").write()
+    stuck = machine.spawn("stuck", machine.cgroup("/pod", max="64 MiB"), oom_score_adj=-1000)
+    with pytest.raises(cowlab.Deadlock):
+        stuck.mmap("100 MiB").write()
+    assert status(goals.alive("service"), machine) == "reached"
+
+
 def test_a_name_stands_for_its_numbers_and_no_other_words():
     assert goals.facts.is_named("tab 12", "tab")
     assert goals.facts.is_named("zygote.3", "zygote")
@@ -227,6 +268,30 @@ def test_copies():
     so_far, sharers = all_hints(goals.copies_at_most(16), family(), finished=False)
     assert so_far == "Copies so far: 16 of 16."
     assert "Shared now: parent (96 KiB), child 1 (96 KiB), child 2 (96 KiB)" in sharers
+
+
+def test_one_page_is_told_in_the_singular():
+    machine = family(children=1, written_percent=0)
+    machine["child 1"]["heap"].write(3)
+    assert "1 page has been copied, and 0 were allowed. The last: child 1 copied 1 page of heap." in (
+        goals.copies_at_most(0).judge(machine).message
+    )
+    assert goals.copies_at_most(1).text == "Fork, and let at most 1 page be copied."
+    assert "child 1 copied 1 page of heap: others still mapped it. The frame it left has an owner less." in all_hints(
+        goals.last_owner_reuses(), machine
+    )
+    machine["child 1"]["heap"].write(4)
+    assert "2 pages have been copied, and 1 was allowed." in goals.copies_at_most(1).judge(machine).message
+
+
+def test_one_process_is_told_in_the_singular():
+    goal = goals.processes_in_memory(1, "tab", within="1 GiB")
+    assert goal.text == "Have 1 process 'tab' alive, in at most 1 GiB of data and page tables."
+    assert goal.judge(Machine()).hint == "0 of 1 process 'tab' hold 4 KiB or more."
+    machine = Machine()
+    machine.spawn("tab").mmap("4 KiB").write()
+    goal = goals.processes_in_memory(2, "tab", within="1 GiB")
+    assert goal.judge(machine).hint == "1 of 2 processes 'tab' holds 4 KiB or more."
 
 
 def test_no_copy_at_all():

@@ -57,7 +57,7 @@ def test_a_number_may_be_written_without_its_zero() -> None:
     assert printed("5", 3) == printed("05", 3)
 
 
-@pytest.mark.parametrize("lesson", ["9", "99", "fork", "", "-1", "5.0"])
+@pytest.mark.parametrize("lesson", ["10", "99", "fork", "", "-1", "5.0"])
 def test_a_lesson_without_practice_is_refused_with_those_that_have_some(capsys, lesson: str) -> None:
     assert practice.main(lesson) == 2
     said = capsys.readouterr()
@@ -90,7 +90,7 @@ def test_draws_differ_and_have_a_docstring_to_be_listed_by(make: drills.Drill) -
     assert make.__doc__
 
 
-@pytest.mark.parametrize("make", [drills.granted_or_refused, drills.victim])
+@pytest.mark.parametrize("make", [drills.granted_or_refused, drills.victim, drills.dies_of_a_leak])
 def test_each_choice_is_right_now_and_then(make: drills.Drill) -> None:
     asked = [ask for ask in drawn(make) if isinstance(ask, Prediction)]
     assert {ask.answer for ask in asked} == set(asked[0].choices)
@@ -98,7 +98,7 @@ def test_each_choice_is_right_now_and_then(make: drills.Drill) -> None:
 
 def test_all_six_orders_are_asked_for_and_none_has_two_copies() -> None:
     pages = 10
-    costs = {order: drills._cost_of(order, pages) for order in drills.ORDERS}
+    costs = {order: drills.writes._cost_of(order, pages) for order in drills.writes.ORDERS}
     assert len(costs) == 6
     assert {cost["copies"] for cost in costs.values()} == {0, pages}
     assert {cost["faults"] for cost in costs.values()} == {pages, 2 * pages}
@@ -115,8 +115,8 @@ def test_all_six_orders_are_asked_for_and_none_has_two_copies() -> None:
     ],
 )
 def test_a_wrong_number_of_gib_gets_the_reason_that_is_its_own(guess: float, reason: str) -> None:
-    assert drills._gib_in_memory(data=2, workers=30, percent=50) == pytest.approx(32, rel=0.001)
-    assert reason in drills._about_gib(guess, data=2, workers=30, percent=50)
+    assert drills.explosions._gib_in_memory(data=2, workers=30, percent=50) == pytest.approx(32, rel=0.001)
+    assert reason in drills.explosions._about_gib(guess, data=2, workers=30, percent=50)
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ CLAIMS = [
     ),
     Claim(
         "protected_everybody",
-        "With -1000 for everybody dies: {}, and the machine hangs.",
+        "With -1000 for everybody dies: {}, and the engine raises Deadlock (Linux panics).",
         lambda: _in_turn(database=-1000, web=-1000, leaker=-1000),
         beside="protect everybody                    {}",
     ),

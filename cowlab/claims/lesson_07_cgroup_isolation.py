@@ -73,7 +73,7 @@ CLAIMS = [
         "contained",
         "With limits of 8 GiB on 10 GiB, 2 GiB of them reserved, dies {}.",
         lambda: _victims(1, limited=True),
-        beside="  1 processes leak, limits:    {}",
+        beside="  1 process leaks, limits:    {}",
     ),
     Claim(
         "leaky_peak",

@@ -20,7 +20,7 @@ from .definition import Claim
 
 MEASURED = "measured for this course: CPython 3.11, Linux 6.18, November 2026"
 PROBED = "measured for this course with a program in C: Linux 6.18, November 2026"
-REDIS = 'Redis documentation, "Diagnosing latency issues", 2023'
+REDIS = 'Redis documentation, "Diagnosing latency issues", 2022'
 IPYKERNEL = 'ipython/ipykernel #935, "Changing memory calculation methodology from RSS to PSS", 2022'
 FRAPPE = 'frappe/frappe #21474, "perf: Freeze GC before forking Gunicorn workers", 2023'
 THP = 'Kirill A. Shutemov, "thp: change CoW semantics for anon-THP", commit 3917c80280c9 of Linux, 2020'
@@ -72,8 +72,14 @@ CLAIMS = [
     Claim("redis_tables", "The page tables of 24 GB take {}.", _says("48 MB"), source=REDIS),
     Claim(
         "redis_fork",
-        "A fork takes {} for each GB, on two physical machines and a virtual one.",
+        "A fork takes {} for each GB, on two physical machines and a virtual one (VMware).",
         _says("9.0 to 13.1 ms"),
+        source=REDIS,
+    ),
+    Claim(
+        "redis_fork_xen",
+        "On virtual machines with Xen it took up to {} for each GB.",
+        _says("424 ms"),
         source=REDIS,
     ),
     Claim("frappe_before", "The PSS of 24 workers adds up to {} MB.", _says(1791.518), source=FRAPPE),

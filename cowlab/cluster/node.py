@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..engine import Error, Machine
-from ..units import parse_size
+from ..units import count, parse_size
 from . import kubelet
 from .pod import DAEMON_ADJ, Pod, Qos, Size, qos
 from .running import RunningContainer, RunningPod
@@ -134,7 +134,8 @@ class Node:
         self.machine.on_change(self._look)
 
     def __repr__(self) -> str:
-        return f"<Node: {len(self.pods)} pods request {_mib(self.requested)} of {_mib(self.allocatable)}>"
+        pods = count(len(self.pods), "pod requests", "pods request")
+        return f"<Node: {pods} {_mib(self.requested)} of {_mib(self.allocatable)}>"
 
     def __getitem__(self, name: str) -> RunningPod:
         """The pod of that name."""
@@ -208,12 +209,12 @@ class Node:
 
     def _why(self, pod: Pod, left: int) -> str:
         factor = "" if self.overcommit == 1 else f", times {self.overcommit:g}"
-        pods = sum(not run.over for run in self.pods.values())
+        pods = count(sum(not run.over for run in self.pods.values()), "pod requests", "pods request")
         return (
             f"pod {pod.name!r} requests {_mib(pod.request)}, and {_mib(max(left, 0))} are left: "
             f"{_mib(pod.request - left)} too much. "
             f"The node has {_mib(self.capacity)} - {_mib(self.reserved)} reserved - {_mib(self.eviction)} eviction "
-            f"threshold = {_mib(self.allocatable)} allocatable{factor}, of which {pods} pods request "
+            f"threshold = {_mib(self.allocatable)} allocatable{factor}, of which {pods} "
             f"{_mib(self.requested)}. Lower the request, or take a larger node"
         )
 

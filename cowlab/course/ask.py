@@ -142,7 +142,7 @@ def _asking_lesson() -> str | None:
     while frame:
         name = str(frame.f_globals.get("__name__", ""))
         if name.startswith(LESSONS):
-            return name.removeprefix(LESSONS)
+            return name.removeprefix(LESSONS).partition(".")[0]  # drills are a package of modules
         frame = frame.f_back  # type: ignore[assignment]
     return None
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..units import PAGE_SIZE, format_pages, pages_in
+from ..units import PAGE_SIZE, count, format_pages, pages_in
 from .errors import GroupBusy
 from .frames import ANON, FILE, GROUP_SHIFT, GROUPS, SHMEM, TABLES
 from .pressure import Pressure
@@ -87,7 +87,8 @@ class Group:
         self.overrun = 0  # pages above `high` that its processes have been slowed down for
 
     def __repr__(self) -> str:
-        return f"<Group {self.path!r}: {format_pages(self.usage)}, {len(self.processes)} processes>"
+        processes = count(len(self.processes), "process", "processes")
+        return f"<Group {self.path!r}: {format_pages(self.usage)}, {processes}>"
 
     # What it has ------------------------------------------------------------------------------------------------
 

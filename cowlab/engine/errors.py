@@ -46,4 +46,4 @@ class ProcessKilled(Error):
 
 
 class Deadlock(Error):
-    """Memory is gone and nobody may be killed: Linux would panic, or let the fault try for ever."""
+    """Memory is gone and nobody may be killed: Linux panics, or, in a group, lets the fault try for ever."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..units import format_pages, pages_in
+from ..units import count, format_pages, pages_in
 from . import calls, checks, commit, evict, oom, procfs
 from .access import Rules
 from .backing import Backing
@@ -109,7 +109,7 @@ class Machine:
 
     def __repr__(self) -> str:
         free, total = format_pages(self.frames.free), format_pages(self.frames.total)
-        return f"<Machine: {len(self._living)} processes, {free} of {total} free>"
+        return f"<Machine: {count(len(self._living), 'process', 'processes')}, {free} of {total} free>"
 
     # Processes --------------------------------------------------------------------------------------------------
 

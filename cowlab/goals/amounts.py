@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..engine import Machine, Process
-from ..units import PAGE_SIZE, format_size, parse_size
+from ..units import PAGE_SIZE, count, format_size, parse_size
 from . import deaths, facts
 from .definition import Goal, Hint
 
@@ -28,8 +28,7 @@ def processes_in_memory(
         Hint(lambda machine: fit.too_much(machine) and fit.own(machine) > 0, fit.say_allowance),
         Hint(lambda machine: bool(fit.lost(machine)), deaths.shortage),
     ]
-    text = f"Have {count} processes {name!r} alive, in at most {format_size(fit.limit)} of data and page tables."
-    return Goal(text, fit.reached, hints, fit.lost)
+    return Goal(fit.text, fit.reached, hints, fit.lost)
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,11 @@ class _Fit:
     name: str
     limit: int
     least: int
+
+    @property
+    def text(self) -> str:
+        processes = count(self.count, "process", "processes")
+        return f"Have {processes} {self.name!r} alive, in at most {format_size(self.limit)} of data and page tables."
 
     def reached(self, machine: Machine) -> bool:
         return self.holding(machine) >= self.count and not self.too_much(machine) and not self.lost(machine)
@@ -66,9 +70,9 @@ class _Fit:
         return self.too_much(machine) and sum(p.parent is machine.init for p in self.those(machine)) > 1
 
     def say_missing(self, machine: Machine) -> str:
-        return (
-            f"{self.holding(machine)} of {self.count} processes {self.name!r} hold {format_size(self.least)} or more."
-        )
+        holding, wanted = self.holding(machine), count(self.count, "process", "processes")
+        verb = "holds" if holding == 1 else "hold"
+        return f"{holding} of {wanted} {self.name!r} {verb} {format_size(self.least)} or more."
 
     def say_excess(self, machine: Machine) -> str:
         return f"{facts.say_in_use(machine)} That is {format_size(facts.in_use(machine) - self.limit)} too much."

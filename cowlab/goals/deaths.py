@@ -61,6 +61,36 @@ def shortage(machine: Machine) -> str:
     )
 
 
+def stop(machine: Machine) -> str | None:
+    """How the machine stopped; None if it goes on. Where nobody may be killed, Linux panics (out_of_memory)."""
+    report = _stopped(machine)
+    if report is None:
+        return None
+    return (
+        f"{report.caller} needed more, all memory of the machine ({format_pages(report.limit)}) was in use, and nobody "
+        f"could be killed: the machine stopped. (Linux panics: its memory and all processes are gone.)"
+    )
+
+
+def way_on(machine: Machine) -> str:
+    """What would have let a machine go on that stopped."""
+    return (
+        f"Somebody must be left whom the killer may take: give a process, such as {_stopper(machine)}, an "
+        f"oom_score_adj above {oom.NEVER}. Or write less, or have more memory."
+    )
+
+
+def _stopper(machine: Machine) -> str:
+    report = _stopped(machine)
+    assert report, "asked of a machine that stopped"
+    return report.caller
+
+
+def _stopped(machine: Machine) -> oom.Report | None:
+    """The OOM of the whole machine that killed nobody. (Where nobody may die in a group, the others go on.)"""
+    return next((report for report in machine.oom_reports if report.group == "/" and not report.killed), None)
+
+
 def report_of(machine: Machine, name: str) -> oom.Report:
     """The first OOM that killed `name`."""
     return next(report for report in machine.oom_reports if any(task.name == name for task in report.killed))

@@ -10,6 +10,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..engine import Machine
+from . import deaths
 
 Check = Callable[[Machine], bool]
 Status = Literal["reached", "open", "lost"]
@@ -66,10 +67,13 @@ class Goal:
 
         While the attempt is not `finished`, what holds now may still end, and is "open". `level` chooses among the
         hints that fit: 1 is the most general, 2 the next, and so on up to the last; 0 is none. A function of the goal
-        that fails is told in the verdict; the status is then "open", unless only the hint failed.
+        that fails is told in the verdict; the status is then "open", unless only the hint failed. On a machine that
+        stopped, since nobody could be killed (Deadlock), every goal is lost.
         """
         if isinstance(level, bool) or not isinstance(level, int) or level < 0:
             raise ValueError(f"level={level!r}: give 0 for no hint, 1 for the first, 2 for the next")
+        if stop := deaths.stop(machine):
+            return Verdict("lost", _lost(stop), deaths.way_on(machine) if level else None)
         try:
             status, message = self._status(machine, finished)
         except _Broken as failure:
@@ -88,7 +92,7 @@ class Goal:
             return "reached", "Reached."
         why = _ask("lost", self.lost, machine, (str, type(None)), "a sentence or None") if self.lost else None
         if why:
-            return "lost", f"This attempt can no longer succeed. {why} Go back to before that, or start again."
+            return "lost", _lost(why)
         return "open", "So far so good." if holds else "Not reached yet."
 
     def _hint(self, machine: Machine, level: int) -> tuple[str | None, bool]:
@@ -122,6 +126,10 @@ def all_of(*goals: Goal) -> Goal:
 
 def _while_open(goal: Goal, hint: Hint) -> Hint:
     return Hint(lambda machine: not goal.reached(machine) and hint.when(machine), hint.say)
+
+
+def _lost(why: str) -> str:
+    return f"This attempt can no longer succeed. {why} Go back to before that, or start again."
 
 
 def _as_hint(hint: Any) -> Hint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..engine import Event, Machine
-from ..units import format_size
+from ..units import count, format_size
 from . import facts
 from .definition import Goal, Hint
 
@@ -23,7 +23,8 @@ def copies_at_most(most: int) -> Goal:
         if not over(machine):
             return None
         last = _copied(facts.events(machine, "copy")[-1])
-        return f"{copied(machine):,} pages have been copied, and {most:,} were allowed. The last: {last}."
+        copies = count(copied(machine), "page has been copied", "pages have been copied")
+        return f"{copies}, and {count(most, 'was', 'were')} allowed. The last: {last}."
 
     hints = [
         Hint(lambda machine: not _forked(machine), "Nobody has forked yet: there is nothing to copy."),
@@ -32,8 +33,8 @@ def copies_at_most(most: int) -> Goal:
         Hint(over, "A page is copied when it is written while more than one process maps it."),
         Hint(over, "Write before the fork, or after the others have exited: the last owner reuses the frame."),
     ]
-    text = f"Fork, and let at most {most:,} pages be copied." if most else "Fork, and let no page be copied."
-    return Goal(text, lambda machine: _forked(machine) and not over(machine), hints, lost)
+    allowed = f"at most {count(most, 'page', 'pages')}" if most else "no page"
+    return Goal(f"Fork, and let {allowed} be copied.", lambda m: _forked(m) and not over(m), hints, lost)
 
 
 def last_owner_reuses(name: str | None = None) -> Goal:
@@ -53,7 +54,9 @@ def last_owner_reuses(name: str | None = None) -> Goal:
         return f"{name} has ended, and writes nothing any more." if gone else None
 
     def say_copy(machine: Machine) -> str:
-        return f"{_copied(mine(machine, 'copy')[-1])}: others still mapped them. The frames it left have an owner less."
+        last = mine(machine, "copy")[-1]
+        left = "it. The frame it left has" if last.count == 1 else "them. The frames it left have"
+        return f"{_copied(last)}: others still mapped {left} an owner less."
 
     hints = [
         Hint(lambda machine: not _forked(machine), "Nobody has forked yet: every page has one owner."),
@@ -80,4 +83,4 @@ def _say_sharers(machine: Machine) -> str:
 
 
 def _copied(event: Event) -> str:
-    return f"{event.process} copied {'1 page' if event.count == 1 else f'{event.count:,} pages'} of {event.mapping}"
+    return f"{event.process} copied {count(event.count, 'page', 'pages')} of {event.mapping}"

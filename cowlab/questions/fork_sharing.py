@@ -8,8 +8,7 @@ import random
 from .. import scenarios, trace
 from ..course import Estimate, Prediction, Question, Quiz
 from ..engine import Machine
-from ..units import format_size, parse_size
-from ..views.words import count
+from ..units import count, format_size, parse_size
 
 FORKS = 3
 

@@ -76,7 +76,7 @@ def check_yourself() -> Quiz:
 def rescue() -> Goal:
     """The service lives and has its state, and the process that leaks died alone.
 
-    A machine that hangs is no rescue, nor is a service that has nothing to lose.
+    A service that has nothing to lose is no rescue. (Nor is a machine that stopped: there every goal is lost.)
     """
     has_its_state = Goal(f"It has its state of {STATE} in memory.", _has_its_state)
     return all_of(alive("service"), has_its_state, only_killed("leaker"))
@@ -111,7 +111,7 @@ def _protected_database() -> Question:
             "the web server": "Yes: -1000 takes the database out of the list, and the killer goes on to the next "
             "largest. The protection of one is paid by another.",
             "the database": "No: a process with -1000 is never chosen.",
-            "nobody: the machine hangs": "No: that would need -1000 for all of them.",
+            "nobody: the kernel panics": "No: that would need -1000 for all of them.",
         },
         answer=lambda: _said(killed_in_turn(database=-1000)[0]),
     )
@@ -126,7 +126,8 @@ def _remedy() -> Question:
             "oom_score_adj -500 for the database": "No: then the web server is the next largest, and dies.",
             "oom_score_adj 1000 for the program that leaks": "Yes: that adds all of memory to its badness, and nobody "
             "without an adjustment can have more. It says who may die first, where -1000 says only who may not.",
-            "oom_score_adj -1000 for all three": "No: then nobody can be killed, and the machine hangs or panics.",
+            "oom_score_adj -1000 for all three": "No: then nobody can be killed, and Linux panics: "
+            "'System is deadlocked on memory'. All processes are gone, both services among them.",
         },
         answer=_the_one_that_kills_the_leaker,
     )
@@ -176,7 +177,7 @@ def _about_badness(guess: float, task: oom.Task) -> str:
 
 
 def killed_in_turn(leaks: str = "leaker", **adj: int) -> list[str]:
-    """Whom the killer takes, in turn, as one of three processes leaks until it dies; "nobody" ends it in a deadlock.
+    """Whom the killer takes, in turn, as one of three processes leaks until it dies; "nobody" is the end, a deadlock.
 
     `adj` is {name: oom_score_adj}, 0 where it is not given.
     """
@@ -237,7 +238,7 @@ def _victim_of_three() -> str:
 
 def _said(name: str) -> str:
     names = {"leaker": "the program that leaks", "web": "the web server", "database": "the database"}
-    return names.get(name, "nobody: the machine hangs")
+    return names.get(name, "nobody: the kernel panics")
 
 
 def _the_one_that_kills_the_leaker() -> str:

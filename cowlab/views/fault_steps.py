@@ -7,8 +7,8 @@ from typing import Any
 
 from ..engine.sight import Sight
 from ..engine.stepping import Decision
-from ..units import format_pages
-from .words import count, page_range
+from ..units import count, format_pages
+from .words import page_range
 
 Answer = Callable[[Decision], str]
 

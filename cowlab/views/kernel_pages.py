@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from .. import linux, trace
 from ..engine import Machine, Process
-from ..units import PAGE_SIZE, format_pages
-from . import pages, words
+from ..units import PAGE_SIZE, count, format_pages
+from . import pages
 from .palette import COPIED, DIFFERS, FILE, HOLE, MORE, PRIVATE, SHARED, SWAPPED, TWO, UNTOUCHED, ZERO
 
 if TYPE_CHECKING:
@@ -149,7 +149,7 @@ class KernelRun:
         if self.agrees:
             return f"Linux {self.release} says of all {total:,} pages, and of their figures, what the model says."
         figures = sum(pair[0] != pair[1] for place in self.places() for pair in _pairs(self, *place))
-        number = words.count(figures, "figure", "figures")
+        number = count(figures, "figure", "figures")
         return f"≠ Linux {self.release} differs from the model in {differ:,} of {total:,} pages and {number}."
 
     def __repr__(self) -> str:

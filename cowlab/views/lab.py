@@ -15,6 +15,7 @@ from .. import trace
 from ..engine import Machine
 from ..goals import Goal, Verdict
 from ..scenarios import Scenario, parameters
+from ..units import count
 from . import words
 from .controls import Control
 from .job import FIRST_SLICE, SLICE, Job, Later
@@ -245,7 +246,7 @@ class Lab(widgets.VBox, Pictured):
         said = [one.do(op) for one in self.sides][self.sides.index(side)]
         self.position = side.playback.position
         if dropped > 0:
-            said += f" What followed is dropped: {words.count(dropped, 'operation', 'operations')}."
+            said += f" What followed is dropped: {count(dropped, 'operation', 'operations')}."
         self._draw(said, step=True)
         return ""
 
@@ -347,10 +348,12 @@ class Lab(widgets.VBox, Pictured):
     def _where(self) -> str:
         done, total = self.position, self._total()
         if not done:
-            return f"Before the first of {total:,} operations."
+            return f"Before the first of {count(total, 'operation', 'operations')}."
         operations = self.operations
         last = words.operation(operations[min(done, len(operations)) - 1])
-        return f"After operation {done:,} of {total:,}: {last}."
+        sides = [side for side in self.sides if side.skipped and side.playback.position == done]
+        skips = "; ".join(f"{side.label}: {side.skipped}" if side.label else side.skipped for side in sides)
+        return f"After operation {done:,} of {total:,}: {last}{f' ({skips})' if skips else ''}."
 
 
 def _compared(

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import Machine, Mapping, pagemap
-from ..units import PAGE_SIZE, format_size
+from ..units import PAGE_SIZE, count, format_size
 from . import pages
 from .palette import FILE, LEAKED, MORE, PRIVATE, STATES, TWO, UNTOUCHED
 from .process_table import Measures, measure
-from .words import count, page_range
+from .words import page_range
 
 Words = NDArray[np.int64]
 Run = tuple[int, int, int, int]  # pages [start, stop) of this state, with so many mappers
@@ -90,7 +90,7 @@ class Stretches:
     def _tally(self) -> str:
         pages_of = np.bincount(self.looks & 255, self.pages, len(STATES)).astype(np.int64).tolist()
         told = ", ".join(f"{n:,} {word(state)}" for state, n in enumerate(pages_of) if n)
-        return f"of {int(self.pages.sum()):,} pages {told}"
+        return f"of {count(int(self.pages.sum()), 'page', 'pages')} {told}"
 
 
 def _listed(runs: list[Run]) -> str:

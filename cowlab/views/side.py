@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..engine import Error, Machine, NoSuchProcess, ProcessKilled
+from ..units import count
 from . import pages, words
 from .memory_map import MemoryMap, Message, Scene, mark_differences, operation_of, scene_of
 from .playback import Playback
 
 ACTIONS = ("write", "read", "fork", "exit", "back", "step", "inside")
+ENDS = ("exit", "kill", "oom_kill")
 
 
 class Side:
@@ -44,23 +46,34 @@ class Side:
         return self.playback.machine
 
     @property
-    def refused(self) -> str:
+    def failure(self) -> str:
         """Why the last operation did not do what it says; "" if it did."""
         playback = self.playback
         error = playback.failed.get(playback.position - 1)
-        return refusal(playback.operations[playback.position - 1], error) if error else ""
+        return self._told(playback.operations[playback.position - 1], error) if error else ""
+
+    @property
+    def skipped(self) -> str:
+        """Why the last operation was not even tried; "" if it was."""
+        playback = self.playback
+        if not isinstance(playback.failed.get(playback.position - 1), NoSuchProcess):
+            return ""
+        return skip(playback.operations[playback.position - 1], self.machine)
 
     @property
     def trouble(self) -> str:
         """What failed so far, in words: the first failure, and how many there are; "" for none."""
         playback = self.playback
-        failed = {n: e for n, e in sorted(playback.failed.items()) if n < playback.position}
-        told = {n: e for n, e in failed.items() if not isinstance(e, NoSuchProcess)}  # that one follows from others
-        if not told:
-            return ""
-        first = min(told)
-        more = f" In all {len(failed):,} operations failed." if len(failed) > 1 else ""
-        return f"Operation {first + 1:,}: {refusal(playback.operations[first], told[first])}{more}"
+        failed = {n: e for n, e in playback.failed.items() if n < playback.position}
+        tried = {n: e for n, e in failed.items() if not isinstance(e, NoSuchProcess)}
+        if not tried:
+            return ""  # operations are skipped for what happened to others: their processes' deaths are told
+        first = min(tried)
+        more = f" In all {len(tried):,} operations failed." if len(tried) > 1 else ""
+        if skips := len(failed) - len(tried):
+            were = count(skips, "operation was", "operations were")
+            more += f" {were} skipped: the process was dead, or never came to be."
+        return f"Operation {first + 1:,}: {self._told(playback.operations[first], tried[first])}{more}"
 
     @property
     def deaths(self) -> str:
@@ -76,7 +89,7 @@ class Side:
         """Do an operation, checked before; a sentence on what came of it."""
         error = self.playback.add(op)
         if error:
-            return refusal(op, error)
+            return self._told(op, error)
         return words.happened(op, self.playback.events(self.playback.position))
 
     def said(self) -> str:
@@ -85,14 +98,26 @@ class Side:
         if not playback.position:
             return "Nothing has happened yet."
         op = playback.operations[playback.position - 1]
-        return self.refused or words.happened(op, playback.events(playback.position))
+        return self.failure or words.happened(op, playback.events(playback.position))
 
     def scene(self, scale: int | None = None) -> Scene:
         return scene_of(self.machine, scale, self.map.shown)
 
+    def _told(self, op: Message, error: Error) -> str:
+        """One sentence on an operation that failed."""
+        if isinstance(error, NoSuchProcess):
+            return f"{words.operation(op)}: {skip(op, self.machine)}."
+        return refusal(op, error)
+
+
+def skip(op: Message, machine: Machine) -> str:
+    """Why an operation was skipped: its process is not there."""
+    ended = any(event.kind in ENDS and event.process == op["pid"] for event in machine.log)
+    return f"skipped, for {op['pid']} {'is dead' if ended else 'never came to be'}"
+
 
 def refusal(op: Message, error: Error) -> str:
-    """One sentence on an operation that failed."""
+    """One sentence on an operation that was tried and failed."""
     verb = "killed on the way" if isinstance(error, ProcessKilled) else "refused"
     text = error.strerror if isinstance(error, OSError) else str(error)
     return f"{words.operation(op)}: {verb}. {text}{'' if str(text).endswith('.') else '.'}"

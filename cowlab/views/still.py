@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..engine import Machine
-from ..units import PAGE_SIZE, format_size
+from ..units import PAGE_SIZE, count, format_size
 from .map_words import headline, in_words, word
 from .marks import WIDTH, Box, Sheet, text_width
 from .palette import (
@@ -41,7 +41,6 @@ from .palette import (
 from .piece_sheet import shortened
 from .process_table import ROW, Measures, draw_table, table_height
 from .still_view import COLUMNS, LEVELS, Block, Cells, Shares, View, views
-from .words import count
 
 __all__ = ["in_words", "still", "still_pair"]
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import Machine
-from ..units import format_size
+from ..units import count, format_size
 from .history import History, Moment, Recorder, Sample, history, sampling
 from .marks import Sheet, text_width
 from .palette import INK, LINE, PAPER, QUIET, STATES, TABLE, Look
@@ -245,7 +245,7 @@ def _happened(moments: Sequence[Moment], kind: str) -> str:
     if not found:
         return ""
     shown = "; ".join(f"{moment.position:,}: {moment.text}" for moment in found[:3])
-    return f"{kind} ({len(found):,} operations): {shown}{'; ...' if len(found) > 3 else ''}."
+    return f"{kind} ({count(len(found), 'operation', 'operations')}): {shown}{'; ...' if len(found) > 3 else ''}."
 
 
 # The widget -------------------------------------------------------------------------------------------------------

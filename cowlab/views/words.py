@@ -7,7 +7,7 @@ from typing import Any
 
 from ..engine import Event, Machine, pagemap
 from ..engine import Mapping as Region
-from ..units import PAGE_SIZE, format_size, parse_size
+from ..units import PAGE_SIZE, count, format_size, parse_size
 
 Op = Mapping[str, Any]
 
@@ -24,7 +24,7 @@ def operation(op: Op) -> str:
         "dontneed": lambda: f"{op['pid']} drops {_pages(op)} of {op['region']}",
         "read": lambda: f"{op['pid']} reads {_pages(op)} of {op['region']}",
         "write": lambda: f"{op['pid']} writes {_pages(op)} of {op['region']}",
-        "loop": lambda: f"{op['pid']} goes {op['passes']:,} times through {_pages(op)} of {op['region']}",
+        "loop": lambda: f"{op['pid']} goes {_times(op)} through {_pages(op)} of {op['region']}",
         "load": lambda: f"{op['pid']} loads a program of {format_size(parse_size(op['bytes']))}",
         "kill": lambda: f"{op['pid']} is killed",
         "oom_score_adj": lambda: f"{op['pid']} has oom_score_adj {op['adj']} from here on",
@@ -81,8 +81,12 @@ def event(one: Event) -> str:
 
 def _pages(op: Op) -> str:
     if "pages" in op:
-        return f"{len(op['pages']):,} scattered pages"
+        return count(len(op["pages"]), "scattered page", "scattered pages")
     return page_range(op["start"], op["stop"])
+
+
+def _times(op: Op) -> str:
+    return "once" if op["passes"] == 1 else f"{op['passes']:,} times"
 
 
 def page_range(start: int, stop: int) -> str:
@@ -90,11 +94,6 @@ def page_range(start: int, stop: int) -> str:
     if stop - start < 2:
         return f"page {start:,}" if stop > start else "no page"
     return f"pages {start:,} to {stop - 1:,}"
-
-
-def count(n: int, one: str, many: str) -> str:
-    """ "1 process", "2 processes"."""
-    return f"{n:,} {one if n == 1 else many}"
 
 
 # What an operation did, and what a page is --------------------------------------------------------------------------

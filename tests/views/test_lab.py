@@ -151,6 +151,38 @@ def test_a_lab_goes_on_after_a_kill() -> None:
     assert "Killed, for memory was gone: service" in lab.description
 
 
+def test_an_operation_of_a_dead_process_is_skipped_and_says_so() -> None:
+    lab = Lab(scenarios.oom_victim, leak="256 MiB", rounds=8)
+    skipped = "service writes page 0 of state (skipped, for service is dead)."
+    assert lab._where() == f"After operation 28 of 28: {skipped}"
+    assert lab.scrub.where in lab.description
+    lab.step()
+    assert lab.sides[0].said() == "service writes page 0 of state: skipped, for service is dead."
+    assert not lab.message  # the death itself is told, not what follows from it
+    while "service" not in [process.name for process in lab.machine.processes]:
+        assert (lab._where().endswith("(skipped, for service is dead).")) == (lab.sides[0].skipped != "")
+        lab.back()
+    assert "skipped" not in lab._where()
+    assert lab._where().startswith("After operation 20 of 28: leaker maps leak 6,")
+
+
+def test_a_click_on_a_process_that_died_meanwhile_is_skipped() -> None:
+    lab = Lab(scenarios.oom_victim, leak="256 MiB", rounds=8)
+    assert lab.write("service", "state", 1) == "service writes page 1 of state: skipped, for service is dead."
+
+
+def test_an_operation_of_a_process_that_never_came_to_be_says_that() -> None:
+    lab = Lab(scenarios.fork_sharing, size="2 GiB", children=20, copy_on_write=False)
+    assert "writes pages 0 to 131,071 of heap (skipped, for child 20 never came to be)." in lab._where()
+    assert "In all 14 operations failed. 14 operations were skipped: the process was dead, or never" in lab.message
+
+
+def test_of_two_sides_it_says_on_which_the_operation_was_skipped() -> None:
+    lab = Lab(scenarios.oom_victim, compare={"service_adj": [0, -1000]}, leak="256 MiB", rounds=8)
+    assert lab._where().endswith("service writes page 0 of state (service adj: 0: skipped, for service is dead).")
+    assert [side.skipped for side in lab.sides] == ["skipped, for service is dead", ""]
+
+
 # Touching pages -------------------------------------------------------------------------------------------------
 
 

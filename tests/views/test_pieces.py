@@ -502,7 +502,7 @@ def test_of_many_processes_the_largest_have_areas_and_the_others_share_one() -> 
 def test_the_description_has_the_areas_limits_and_moments() -> None:
     past = history(scenarios.cgroup_isolation.small())
     text = described(past, past.operations)
-    for part in ("system: 12.8 MiB.", "page tables:", "RAM 128 MiB", "max of /pods/leaky", "kill (1 operations): "):
+    for part in ("system: 12.8 MiB.", "page tables:", "RAM 128 MiB", "max of /pods/leaky", "kill (1 operation): "):
         assert part in text
 
 
