@@ -564,6 +564,17 @@ def test_the_first_page_above_high_counts_also_after_a_new_limit():
     assert a.events()["high"] == 2
 
 
+def test_back_at_high_the_next_page_counts_again():
+    m = cowlab.Machine("4 MiB", overcommit="always", page_tables=False)
+    a = m.cgroup("/a", high=50 * PAGE)
+    heap = m.spawn(cgroup=a).mmap("1 MiB")
+    heap.write(0, 60)
+    before = a.events()["high"]
+    heap.dontneed(50, 60)
+    heap.write(50)
+    assert a.events()["high"] == before + 1
+
+
 def test_where_pages_can_be_reclaimed_high_holds_without_sleep(m):
     a = m.cgroup("/a", high=50 * PAGE)
     p = eat(m, 100, cgroup=a)

@@ -60,8 +60,8 @@ def part_that_fails(data: str = "2 GiB", workers: int = 100, ram: str = "64 GiB"
 
 
 def check_yourself() -> Quiz:
-    """Three questions at the end."""
-    return Quiz(_model_server(), _what_a_kill_frees(), _what_prevents_it())
+    """Questions at the end."""
+    return Quiz(_model_server(), _what_a_kill_frees(), _what_prevents_it(), _time_of_a_fork())
 
 
 def _model_server() -> Question:
@@ -110,6 +110,22 @@ def _what_prevents_it() -> Question:
             "reads. What is written before the fork is shared by all.",
         },
         answer=_change_that_prevents_it,
+    )
+
+
+def _time_of_a_fork() -> Question:
+    return Question(
+        "A small process forks in no time that anybody would notice. Then it loads 64 GiB, and forks again. Nobody "
+        "writes. How long does this fork take?",
+        {
+            "as long as before": "No: that is the belief that a fork is instant at any size. It copies no page, but an "
+            "entry of the page tables for each page that is in memory, and there are millions of them.",
+            "thousands of times as long": "Yes: an entry is copied for each page in memory. The process stands still "
+            "for that time, which is why a fork is felt in large databases.",
+            "as long as it takes to copy 64 GiB": "No: entries are copied, and not pages. An entry is 8 bytes, a page "
+            "4,096.",
+        },
+        answer=_how_long_a_fork_takes,
     )
 
 
@@ -186,3 +202,20 @@ def _change_that_prevents_it() -> str:
     }
     (harmless,) = [change for change, machine in changed.items() if not killed(machine)]
     return harmless
+
+
+def _how_long_a_fork_takes() -> str:
+    """By the machine's clock: a fork of 64 KiB, one of 64 GiB, and a copy of all 64 GiB."""
+    small, large = _seconds_of_a_fork("64 KiB"), _seconds_of_a_fork("64 GiB")
+    if large > _seconds_of_a_fork("64 GiB", copy_on_write=False) / 2:
+        return "as long as it takes to copy 64 GiB"
+    return "thousands of times as long" if large > 1000 * small else "as long as before"
+
+
+def _seconds_of_a_fork(size: str, copy_on_write: bool = True) -> float:
+    machine = Machine(ram="192 GiB", copy_on_write=copy_on_write)
+    process = machine.spawn("process")
+    process.mmap(size).write()
+    before = machine.clock
+    process.fork()
+    return machine.clock - before

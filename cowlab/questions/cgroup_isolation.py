@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from .. import scenarios, trace
 from ..course import Estimate, Prediction, Question, Quiz
-from ..engine import Machine, Process, ProcessKilled
+from ..engine import Machine, OutOfMemory, Process, ProcessKilled
 from ..units import format_size, parse_size
 
 WORKERS = 16
@@ -73,8 +73,8 @@ def largest_limit() -> Estimate:
 
 
 def check_yourself() -> Quiz:
-    """Three questions at the end."""
-    return Quiz(_too_many_limits(), _time_to_look(), _who_pays())
+    """Questions at the end."""
+    return Quiz(_too_many_limits(), _beyond_high(), _time_to_look(), _who_pays_for_shared(), _who_pays())
 
 
 def _too_many_limits() -> Question:
@@ -90,6 +90,38 @@ def _too_many_limits() -> Question:
             "process.",
         },
         answer=_victim_of_two_leaks,
+    )
+
+
+def _beyond_high() -> Question:
+    return Question(
+        "A group has a memory.high of 256 MiB, and no memory.max. There is no swap. Its one program goes on to take "
+        "memory. What happens beyond 256 MiB?",
+        {
+            "the program is killed, after a warning": "No: memory.high is no gentle kill. It kills nobody, and sends "
+            "nothing.",
+            "its requests are refused": "No: a refusal comes from the account of promises. memory.high looks at pages "
+            "that are touched, and touching cannot be refused.",
+            "it is slowed down, and has more than 256 MiB": "Yes: each page beyond makes it sleep, longer and longer. "
+            "It lives, and its group has more than memory.high says.",
+        },
+        answer=_what_high_does,
+    )
+
+
+def _who_pays_for_shared() -> Question:
+    return Question(
+        "A process in group /a has written 64 MiB and forks a child, which moves to group /b and reads all of it. "
+        "Nobody writes. How much data is charged to /b?",
+        {
+            "64 MiB": "No: a page is charged once, and not to every group that uses it. The first who touched it pays, "
+            "and that was /a.",
+            "32 MiB": "No: that is how PSS divides. A charge is never divided: the group of whoever touched it first "
+            "pays for all of a page.",
+            "0 B": "Yes: all of it is charged to /a, where it was touched first. /b would pay for copies that its "
+            "child makes.",
+        },
+        answer=lambda: format_size(_charged_to_the_reader()),
     )
 
 
@@ -236,3 +268,28 @@ def charged_after_exit() -> dict[str, int]:
     child["heap"].write(0, heap.pages // 4)
     parent.exit()
     return {group.path: group.stat()["anon"] for group in (first, second)}
+
+
+def _what_high_does() -> str:
+    machine = Machine(ram=NODE)
+    group = machine.cgroup("/job", high="256 MiB")
+    try:
+        machine.spawn("program", group).mmap("300 MiB").write()
+    except OutOfMemory:
+        return "its requests are refused"
+    except ProcessKilled:
+        return "the program is killed, after a warning"
+    assert any(event.kind == "throttle" for event in machine.log) and group.current > parse_size("256 MiB")
+    return "it is slowed down, and has more than 256 MiB"
+
+
+def _charged_to_the_reader() -> int:
+    """Bytes of data charged to the group of a child that only reads what its parent wrote."""
+    machine = Machine()
+    first, second = machine.cgroup("/a"), machine.cgroup("/b")
+    parent = machine.spawn("parent", first)
+    parent.mmap("64 MiB", name="heap").write()
+    child = parent.fork("child")
+    second.attach(child)
+    child["heap"].read()
+    return second.stat()["anon"]

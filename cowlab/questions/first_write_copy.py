@@ -52,8 +52,8 @@ def two_writes() -> Prediction:
 
 
 def check_yourself() -> Quiz:
-    """Three questions at the end."""
-    return Quiz(_snapshot(), _after_the_snapshot(), _calloc())
+    """Questions at the end."""
+    return Quiz(_parent_writes_first(), _snapshot(), _after_the_snapshot(), _calloc(), _ten_thousand_faults())
 
 
 def _snapshot() -> Question:
@@ -102,6 +102,38 @@ def _calloc() -> Question:
             "0 B": "Yes: each page faults once and then maps the zero page, which counts in nobody's RSS.",
         },
         answer=_read_of_zeros,
+    )
+
+
+def _parent_writes_first() -> Question:
+    return Question(
+        "A parent and its child share a page. The parent writes it, before the child does anything. Who has a new "
+        "frame afterwards, and who has the old one?",
+        {
+            "the child has the new one, the parent the old one": "No: this is how many books draw it. But the kernel "
+            "copies for whoever writes, and that is the parent. The child goes on with the old frame, and never "
+            "faults.",
+            "the parent has the new one, the child the old one": "Yes: the copy is made for whoever writes. For the "
+            "child nothing has changed.",
+            "both have new ones": "No: one copy is enough to keep the two apart, and the old frame stays with the "
+            "child.",
+        },
+        answer=_who_has_the_new_frame,
+    )
+
+
+def _ten_thousand_faults() -> Question:
+    return Question(
+        "A program has run to its end. The system reports of it: minor page faults 10,000, major page faults 0. What "
+        "happened 10,000 times?",
+        {
+            "an access went wrong": "No: a page fault is no error. It is how the kernel hears that a page is needed. "
+            "Only where nothing is mapped, or the access is forbidden, does it end in a signal.",
+            "a page was read from disk": "No: a fault that waits for a disk is a major one, and there was none.",
+            "the kernel filled in, copied or reused a page": "Yes: first touches and first writes after a fork are "
+            "minor faults. They belong to every program that runs, and take a microsecond or a few each.",
+        },
+        answer=_kind_of_faults,
     )
 
 
@@ -156,3 +188,23 @@ def _read_of_zeros() -> str:
     heap = Machine().spawn("program").mmap("1 GiB", name="heap")
     heap.read()
     return format_size(heap.rss)
+
+
+def _who_has_the_new_frame() -> str:
+    parents, childs = _forked("4 KiB")
+    new = "the parent" if parents.write(0).copied else "the child"
+    assert childs.process.minor_faults == 0
+    return f"{new} has the new one, {'the child' if new == 'the parent' else 'the parent'} the old one"
+
+
+def _kind_of_faults() -> str:
+    """A program that fills pages, forks, writes some again, and waits for its child."""
+    program = Machine().spawn("program")
+    heap = program.mmap(8000 * PAGE_SIZE, name="heap")
+    heap.write()
+    child = program.fork("child")
+    heap.write(0, 1000)
+    child.exit()
+    heap.write(1000, 2000)
+    assert program.alive and program.minor_faults == 10_000
+    return "a page was read from disk" if program.major_faults else "the kernel filled in, copied or reused a page"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..course import Estimate, Prediction, Question, Quiz
 from ..engine import Machine, OutOfMemory, Process, ProcessKilled
-from ..units import format_size, parse_size
+from ..units import format_size, pages_in, parse_size
 
 MODES = {0: "mode 0, heuristic", 1: "mode 1, always", 2: "mode 2, never"}
 
@@ -54,8 +54,8 @@ def granted_in_mode_2(request: str = "1 GiB", requests: int = 20, ram: str = "16
 
 
 def check_yourself() -> Quiz:
-    """Three questions at the end."""
-    return Quiz(_snapshot(), _two_lines(), _which_mode())
+    """Questions at the end."""
+    return Quiz(_snapshot(), _two_lines(), _which_mode(), _fork_in_mode_2(), _promises_in_a_container())
 
 
 def _snapshot() -> Question:
@@ -100,6 +100,37 @@ def _which_mode() -> Question:
             MODES[2]: "Yes: promises end before memory does, and a refusal comes where the program can deal with it.",
         },
         answer=_mode_without_kills,
+    )
+
+
+def _fork_in_mode_2() -> Question:
+    return Question(
+        "A machine has 16 GiB, no swap, and mode 2 with its usual settings. One process holds 6 GiB, and nearly 10 "
+        "GiB are free. It forks. What happens?",
+        {
+            "the fork is granted: no page is copied": "No: no page is copied, that is so. But the child may write all "
+            "of its pages, so the kernel promises 6 GiB more. In mode 2 all promises together have a limit, and it is "
+            "below 12 GiB.",
+            "the fork is granted, and the child is killed when it writes": "No: that is mode 0 or 1. In mode 2 the "
+            "promise itself is refused.",
+            "the fork is refused, with memory free": "Yes: a fork promises the parent's memory a second time, and "
+            "what is free is not asked.",
+        },
+        answer=_fate_of_fork_in_mode_2,
+    )
+
+
+def _promises_in_a_container() -> Question:
+    return Question(
+        "A container has a limit (memory.max) of 1 GiB. A process in it maps 10 GiB, and writes 100 MiB of that. By "
+        "how much does Committed_AS of the host grow?",
+        {
+            "100 MiB": "No: that is what is charged to the container. Committed_AS counts what was promised.",
+            "1 GiB": "No: the limit holds for pages that are touched. It says nothing about promises, and "
+            "Committed_AS knows no containers.",
+            "10 GiB": "Yes: all that was promised. A limit does not protect the host's account of promises.",
+        },
+        answer=_promised_in_a_container,
     )
 
 
@@ -171,3 +202,25 @@ def _kills(mode: int) -> bool:
             except ProcessKilled:
                 return True
     return bool(machine.oom_reports)
+
+
+def _fate_of_fork_in_mode_2() -> str:
+    process = _process("16 GiB", 2)
+    process.mmap("6 GiB", name="heap").write()
+    try:
+        child = process.fork("child")
+    except OutOfMemory:
+        return "the fork is refused, with memory free"
+    try:
+        child["heap"].write()
+    except ProcessKilled:
+        return "the fork is granted, and the child is killed when it writes"
+    return "the fork is granted: no page is copied"
+
+
+def _promised_in_a_container() -> str:
+    machine = Machine(ram="16 GiB")
+    before = machine.meminfo()["Committed_AS"]
+    process = machine.spawn("process", machine.cgroup("/container", max="1 GiB"))
+    process.mmap("10 GiB").write(0, pages_in("100 MiB"))
+    return format_size((machine.meminfo()["Committed_AS"] - before) * 1024)
