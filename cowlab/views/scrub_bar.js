@@ -110,7 +110,7 @@ function render({ model, el }) {
     for (const mark of marks.children) {
       const left = (parseFloat(mark.style.left) / 100) * marks.clientWidth;
       mark.classList.toggle("cowlab-mark-small", left < free);
-      if (left >= free) free = left + 15;
+      if (left >= free) free = left + 20;
     }
   }
 
