@@ -41,7 +41,7 @@ PAGES = 76_800  # 300 MiB
 QUIET_MS = 400  # without a message: the move before is over
 PAN_FRAMES = 120
 REPO = Path(__file__).parents[1]
-SLIDER = '.jupyter-widgets:has(> .widget-label:text-is("written (%)")) [role="slider"]'
+SLIDER = '.cowlab-slider label:has(> :text-is("written (%)")) input'
 
 WATCH = """map => {
     const moves = (window.moves = []);

@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from ..scenarios import Parameter, Range, Size
 from ..units import parse_size
+from .slider import Slider
 
 WIDE = widgets.Layout(width="auto")
 LABEL = {"description_width": "initial"}
@@ -39,9 +40,10 @@ class Control(widgets.VBox):
             self.note.value = note
 
     def show(self, value: Any) -> None:
-        """Have the control say `value`, checked before; a size between two stops becomes a stop of its own."""
-        if isinstance(self.parameter.values, Size) and value not in self.input.options:
-            self.input.options = sorted([*self.input.options, value], key=parse_size)
+        """Have the control say `value`, checked before; one between two stops becomes a stop of its own."""
+        if isinstance(self.input, Slider) and value not in self.input.options:
+            in_order = parse_size if isinstance(self.parameter.values, Size) else None
+            self.input.options = sorted([*self.input.options, value], key=in_order)
         self.input.value = value
 
 
@@ -54,11 +56,7 @@ def title_of(parameter: Parameter) -> str:
 def _input_for(parameter: Parameter) -> Any:
     title, values = title_of(parameter), parameter.values
     if isinstance(values, Range):
-        return widgets.IntSlider(
-            parameter.default, values.low, values.high, values.step, description=title, style=LABEL, layout=WIDE
-        )
+        return Slider(range(values.low, values.high + 1, values.step), parameter.default, title)
     if isinstance(values, Size):
-        return widgets.SelectionSlider(
-            options=values.stops, value=parameter.default, description=title, style=LABEL, layout=WIDE
-        )
+        return Slider(values.stops, parameter.default, title)
     return widgets.Checkbox(parameter.default, description=title, indent=True, style=LABEL, layout=WIDE)

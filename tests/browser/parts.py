@@ -145,8 +145,8 @@ class Lab:
         self.map.agrees()
 
     def slider(self, name: str) -> Any:
-        """The handle of a parameter's slider."""
-        return self.root.locator(f'.jupyter-widgets:has(> .widget-label:text-is("{name}")) [role="slider"]')
+        """A parameter's slider."""
+        return self.root.get_by_role("slider", name=name, exact=True)
 
     def tab(self, title: str) -> Any:
         """Open one of the tabs below; its panel."""

@@ -35,7 +35,7 @@ def fresh(x) -> dict:
 def test_each_parameter_has_a_control_with_its_default_range_and_help(lab: Lab) -> None:
     assert lab.values == {"size": "128 KiB", "children": 3, "written_percent": 25, "copy_on_write": True}
     children = lab.controls["children"]
-    assert (children.input.min, children.input.max) == (0, 50)
+    assert (children.input.options[0], children.input.options[-1]) == (0, 50)
     assert "how often the parent forks" in children.note.value
 
 
