@@ -67,6 +67,7 @@ def test_more_written_uses_more_and_promises_the_same(lab: Lab) -> None:
     machines = moved(lab, "written_percent", list(range(101)))
     assert rising([in_use(machine) for machine in machines])
     assert len({promised(machine) for machine in machines}) == 1
+    assert len({sum(process.rss for process in machine.processes) for machine in machines}) == 1
 
 
 @pytest.mark.parametrize("name", ["workers", "data"])
@@ -83,6 +84,7 @@ def test_all_at_once_or_one_by_one_ends_the_same(lab: Lab) -> None:
         one_by_one = in_use(lab.machine), promised(lab.machine), len(lab.machine.processes)
         lab.set(in_rounds=True)
         assert (in_use(lab.machine), promised(lab.machine), len(lab.machine.processes)) == one_by_one
+    assert len(lab.operations) > 1 + 2 * len(lab.machine.processes)  # and there are turns to see
 
 
 def test_where_memory_ends_as_many_are_left_either_way() -> None:

@@ -34,6 +34,7 @@ class Estimate(Ask):
         self.unit = unit
         self._answer, self._explain, self._within = answer, explain, within
         field = widgets.Text(placeholder="a number", description=unit, layout=widgets.Layout(width="16em"))
+        field.style.description_width = "initial"  # a long unit is not cut off
         super().__init__(question, field, lesson)
 
     @property

@@ -99,7 +99,7 @@ def write_shared(page: Page) -> None:
 
 
 def on_fork(page: Page, child: Page) -> None:
-    """Copy one entry at fork (copy_present_ptes): both sides share its frame or slot, read-only."""
+    """Copy one entry at fork (copy_present_ptes): both share its frame or slot, read-only."""
     page.set_writable(False)
     page.clear_exclusive()
     child.adopt(page.entry)

@@ -85,7 +85,7 @@ def batch_explosion(
         Size(("16 GiB", "32 GiB", "64 GiB", "128 GiB", "256 GiB", "512 GiB"), help="the machine's memory"),
     ] = "256 GiB",
     swap: Annotated[str, Size(("0 B", "8 GiB", "64 GiB"), help="the machine's swap space")] = "0 B",
-    in_rounds: Annotated[bool, Switch(help="on: all workers write at once, 16 MiB a turn; off: one by one")] = False,
+    in_rounds: Annotated[bool, Switch(help="on: they take turns, 16 MiB each; off: one after the other")] = False,
 ) -> Trace:
     """Workers fork over one big data set: promised at the forks, used at the writes.
 
