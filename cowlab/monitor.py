@@ -213,7 +213,7 @@ class _Watch:
 def committed_rules(reserve: int | str) -> list[Rule]:
     """Committed_AS against the headroom, MemTotal - `reserve`: warn above 1.10 times it, page above 1.20 times.
 
-    Many operators use these. They are about promises, and fire on healthy fork trees too.
+    They are about promises, and fire on healthy fork trees too.
     """
     kept = parse_size(reserve, "reserve")
 

@@ -870,6 +870,14 @@ def test_a_dead_process_cannot_be_attached(m):
     assert m.cgroups["/a"].processes == []
 
 
+def test_the_root_counts_kills_of_the_whole_machine_and_no_oom_of_its_own():
+    m = cowlab.Machine("400 KiB", overcommit="always", page_tables=False)
+    eat(m, 60, "victim")
+    eat(m, 50, "caller")
+    root = m.cgroups["/"]
+    assert root.events() == root.events_local() == QUIET | {"oom_kill": 1}
+
+
 # ---- what others see of it
 
 

@@ -277,6 +277,13 @@ def test_the_wheel_holds_the_lessons_and_the_types(unpacked_wheel):
     assert (unpacked_wheel / "cowlab" / "py.typed").is_file()
 
 
+def test_the_wheel_holds_all_that_slides_are_made_of(unpacked_wheel):
+    here, packed = (each / "cowlab" / "lecture" / "nbconvert" for each in (ROOT, unpacked_wheel))
+    names = {path.relative_to(here) for path in here.rglob("*") if path.is_file()}
+    assert names
+    assert {path.relative_to(packed) for path in packed.rglob("*") if path.is_file()} == names
+
+
 def test_installed_without_the_repository_it_opens_a_copy(unpacked_wheel, tmp_path):
     folder = tmp_path / "learner"
     running = start(folder, tmp_path, "--no-browser", PYTHONPATH=str(unpacked_wheel))

@@ -94,11 +94,11 @@ def _first_kill(**how: bool) -> int | str:
 
 
 def _refusal() -> str:
-    """What the node that is full of requests says."""
+    """What the node that is full of requests says, in its first sentence."""
     try:
         two_nodes()["the first"].admit(Pod("new", request="1 GiB"))
     except Refused as refused:
-        return str(refused)
+        return str(refused).partition(". ")[0]
     raise AssertionError("the node took a pod beyond what may be requested")
 
 
@@ -165,7 +165,7 @@ CLAIMS = [
     Claim("steady_factor", "Steady jobs are killed at {}.", lambda: _first_kill(bursts=False), "a factor of {}%"),
     Claim("apart_factor", "Jobs with bursts of their own at {}.", _first_kill, "a factor of {}%"),
     Claim("together_factor", "Jobs whose bursts meet at {}.", lambda: _first_kill(correlated=True), "a factor of {}%"),
-    Claim("refusal", "The idle node refuses: {}", _refusal),
+    Claim("refusal", "The idle node refuses: {}.", _refusal),
     Claim("admitted_1", "At a factor of 1, {}.", lambda: _said_of(1.0)),
     Claim("admitted_2", "At a factor of 2, {}.", lambda: _said_of(2.0)),
     Claim("cold_memory", "With swap a job has {} later.", _later_faults, "{} major faults"),

@@ -19,7 +19,7 @@ def on_read(page: Page) -> None:
     page.need_table()
     if page.backing is None:
         page.count_minor()
-        page.map_zero()  # do_anonymous_page: nothing was written, so the shared zero page will do
+        page.map_zero()  # do_anonymous_page: nothing was written, so the zero page will do
     else:
         read_backing(page)
 
@@ -82,7 +82,7 @@ def write_missing(page: Page) -> None:
         frame = page.zero_frame()
     else:
         page.need_room_to_copy()
-        frame = page.copy_of(page.backing_frame())  # the page cache has the page, but it is not mapped
+        frame = page.copy_of(page.backing_frame())  # in the page cache, but not mapped
     page.map(frame, writable=True, dirty=True)
 
 

@@ -375,9 +375,9 @@ def _compared(
 
 
 def _goal_html(goal: Goal, verdict: Verdict) -> str:
-    signs = {"reached": "✔ reached", "open": "○ open", "lost": "✘ lost"}
+    signs = {"reached": "✔", "open": "○", "lost": "✘ Lost."}
     hint = f"<br><b>Hint.</b> {escape(verdict.hint)}" if verdict.hint else ""
     return (
         f'<div role="status" class="cowlab-goal" data-status="{verdict.status}"><b>Goal: {escape(goal.text)}</b> '
-        f"<span>{signs[verdict.status]}.</span> {escape(verdict.message)}{hint}</div>"
+        f"<span>{signs[verdict.status]}</span> {escape(verdict.message)}{hint}</div>"
     )

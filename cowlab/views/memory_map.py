@@ -66,7 +66,7 @@ def scene_of(machine: Machine, scale: int | None = None, shown: int = 0, midway:
 
 def _with_room(touched: int, scale: int) -> int:
     """Frames to show where so many were touched: an eighth more at most, so that the grid seldom grows and moves."""
-    step = max(32, 1 << touched.bit_length() - 4) if touched else 32
+    step = 1 << max(5, touched.bit_length() - 4)  # 32 frames at least
     return -(-touched // step) * step + SPARE * scale
 
 

@@ -104,13 +104,19 @@ function render({ model, el }) {
     thin();
   }
 
-  // Letters that would cover the one before them are dots instead.
+  // A letter that would cover another is a tick instead, and a tick that would is not drawn. Kills, refusals and alerts
+  // come first: they are what one looks for.
   function thin() {
-    let free = -Infinity;
-    for (const mark of marks.children) {
+    const [letters, ticks] = [[], []];
+    const near = (places, left, by) => places.some((place) => Math.abs(place - left) < by);
+    const all = [...marks.children];
+    const first = all.filter((mark) => !mark.matches(".cowlab-mark-fork, .cowlab-mark-copy"));
+    for (const mark of [...first, ...all.filter((mark) => !first.includes(mark))]) {
       const left = (parseFloat(mark.style.left) / 100) * marks.clientWidth;
-      mark.classList.toggle("cowlab-mark-small", left < free);
-      if (left >= free) free = left + 20;
+      const small = near(letters, left, 20);
+      mark.classList.toggle("cowlab-mark-small", small);
+      mark.hidden = small && (near(letters, left, 9) || near(ticks, left, 5));
+      if (!mark.hidden) (small ? ticks : letters).push(left);
     }
   }
 

@@ -13,7 +13,8 @@ from .playback import Mark
 
 HERE = Path(__file__).parent
 LETTERS = {"fork": "F", "copy": "C", "refusal": "!", "alert": "A", "kill": "K"}
-MOST_MARKS = 400  # more would cover each other
+COMMON = ("fork", "copy")
+MOST_MARKS = 400  # of what is common; more would cover each other
 
 
 class ScrubBar(anywidget.AnyWidget):
@@ -37,9 +38,14 @@ class ScrubBar(anywidget.AnyWidget):
         return f"<ScrubBar: {self.position} of {self.total} operations>"
 
     def mark(self, marks: list[Mark]) -> None:
-        """Show these marks."""
-        told = [[mark.position, LETTERS[mark.kind], mark.kind, mark.process] for mark in marks]
-        self.marks = told[:: -(-len(told) // MOST_MARKS) or 1]
+        """Show these marks; of very many forks and copies, some."""
+        common = [mark for mark in marks if mark.kind in COMMON]
+        rare = [mark for mark in marks if mark.kind not in COMMON]
+        shown = common[:: -(-len(common) // MOST_MARKS) or 1] + rare
+        self.marks = [
+            [mark.position, LETTERS[mark.kind], mark.kind, mark.process]
+            for mark in sorted(shown, key=lambda mark: mark.position)
+        ]
 
     def _receive(self, widget: Any, message: Any, buffers: Any) -> None:
         if message.get("type") == "go":

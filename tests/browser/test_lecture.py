@@ -200,6 +200,17 @@ def test_type_and_marks_are_larger_than_in_a_notebook(lecture: Lecture) -> None:
     assert lecture.map.evaluate(unit) >= 1.3
 
 
+@pytest.mark.parametrize("size", [PROJECTOR, {"width": 1920, "height": 1080}], ids=lambda size: str(size["width"]))
+def test_no_name_of_a_tab_is_cut_off(lecture: Lecture, size: dict[str, int]) -> None:
+    lecture.page.set_viewport_size(size)
+    lecture.go(3)
+    room = "every => every.map((name) => [name.scrollWidth - name.clientWidth, name.scrollHeight - name.clientHeight])"
+    missing = lecture.page.locator(".cowlab-lab .lm-TabBar-tabLabel").evaluate_all(room)
+    lecture.page.set_viewport_size(PROJECTOR)
+    assert len(missing) >= 5
+    assert all(width <= 0 and height <= 0 for width, height in missing)
+
+
 def test_the_speaker_has_notes_in_a_window_of_their_own_that_keeps_up(lecture: Lecture) -> None:
     with lecture.page.expect_popup() as opened:
         lecture.press("s")

@@ -99,6 +99,15 @@ def test_the_first_look_gets_everything_and_later_ones_what_changed(machine: Mac
     assert browser.messages[-1]["cards"] is None
 
 
+def test_a_machine_of_which_hardly_anything_is_used_is_drawn() -> None:
+    """Of frames there are so few that an eighth of them is none."""
+    machine = Machine(ram="1 MiB")
+    machine.spawn("you").mmap("64 KiB", name="heap").write(0, 4)
+    browser = Browser(MemoryMap(machine))
+    assert browser.frames["cells"] == 64
+    assert (browser.has("you", "heap")[:, 0] & 255 == PRIVATE).sum() == 4
+
+
 def test_a_click_writes_to_the_machine_and_says_what_came_of_it(machine: Machine) -> None:
     browser = Browser(MemoryMap(machine))
     answer = browser.tell(type="act", op="write", process="child", mapping="heap", start=3, stop=4)
