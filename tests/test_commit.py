@@ -430,3 +430,35 @@ def test_the_message_of_the_heuristic_has_what_was_asked_and_what_the_machine_ha
     message = refused(p.mmap, "3 GiB")
     assert "3 GiB" in message
     assert "1 GiB" in message
+
+
+# ---- what a refusal says
+
+
+def told(machine, size):
+    with pytest.raises(cowlab.OutOfMemory) as error:
+        machine.spawn("p").mmap(size)
+    return " ".join(str(error.value).split())
+
+
+def test_a_refusal_in_mode_2_says_the_limit_the_reserve_and_what_is_left_below_it():
+    said = told(cowlab.Machine("1 GiB", overcommit="never"), "600 MiB")
+    assert "asked for 600 MiB with 0 B committed; together they must stay below 504 MiB" in said
+    assert "the limit 512 MiB less reserves of 8 MiB" in said
+
+
+def test_a_reserve_larger_than_the_limit_leaves_nothing():
+    said = told(cowlab.Machine("4 MiB", overcommit="never", overcommit_kbytes=4), "8 KiB")
+    assert "must stay below 0 B: the limit 4 KiB" in said
+
+
+def test_a_refusal_in_mode_0_says_ram_and_swap_together():
+    said = told(cowlab.Machine("1 GiB", swap="512 MiB"), "2 GiB")
+    assert "one request may not exceed the limit of RAM and swap, 1.50 GiB" in said
+
+
+def test_swap_has_a_largest_size():
+    most = 2**53 * 4096
+    assert cowlab.Machine("1 MiB", swap=most).meminfo()["SwapTotal"] == most // 1024
+    with pytest.raises(ValueError, match="more than any machine has: use at most"):
+        cowlab.Machine("1 MiB", swap=most + 4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from typing import Any
 import pytest
 
 from cowlab import cli, launch
+
+NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+BEGINS = ("slide", "subslide")
 
 
 @pytest.fixture
@@ -62,3 +66,44 @@ def test_without_voila_it_says_what_to_install(
     assert cli.main(["lecture", "03"]) == 2
     assert "cowlab[teach]" in capsys.readouterr().err
     assert served == []
+
+
+def slides(path: Path) -> list[list[dict[str, Any]]]:
+    """The cells of each slide, as slides.js groups them."""
+    found: list[list[dict[str, Any]]] = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        kind = cell["metadata"].get("slideshow", {}).get("slide_type", "-")
+        if kind in BEGINS:
+            found.append([])
+        if kind != "skip":
+            found[-1].append(cell)
+    return found
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.ipynb")), ids=lambda path: path.stem)
+class TestTheSlidesOf:
+    def test_each_section_is_a_slide(self, path: Path) -> None:
+        starts = [cells[0] for cells in slides(path)]
+        headed = [cell for cell in starts if "".join(cell["source"]).startswith(("# ", "## "))]
+        kinds = {cell["metadata"]["slideshow"]["slide_type"] for cell in headed}
+        assert kinds == {"slide"}
+        assert len(headed) >= 3
+
+    def test_each_section_tells_the_speaker_something(self, path: Path) -> None:
+        """What to ask, what is usually answered, what to point at: not what the slide says already."""
+        silent = []
+        for cells in slides(path):
+            notes = [cell["metadata"].get("slideshow", {}).get("notes", "") for cell in cells]
+            if cells[0]["metadata"]["slideshow"]["slide_type"] == "slide" and not any(len(note) > 20 for note in notes):
+                silent.append("".join(cells[0]["source"])[:40])
+        assert silent == []
+
+    def test_each_lab_has_a_slide_of_its_own(self, path: Path) -> None:
+        """It is as high as the screen."""
+        crowded = []
+        for cells in slides(path):
+            labs = [cell for cell in cells if "Lab(" in "".join(cell["source"]) and cell["cell_type"] == "code"]
+            words = sum(len("".join(cell["source"]).split()) for cell in cells if cell["cell_type"] == "markdown")
+            if labs and (len(labs) > 1 or words > 40):
+                crowded.append("".join(labs[0]["source"])[:60])
+        assert crowded == []
