@@ -43,7 +43,8 @@ class _Fit:
     @property
     def text(self) -> str:
         processes = count(self.count, "process", "processes")
-        return f"Have {processes} {self.name!r} alive, in at most {format_size(self.limit)} of data and page tables."
+        each = f" that hold {format_size(self.least)} each" if self.least > PAGE_SIZE else ""
+        return f"Have {processes} {self.name!r}{each} alive, in at most {format_size(self.limit)} of data and page tables."
 
     def reached(self, machine: Machine) -> bool:
         return self.holding(machine) >= self.count and not self.too_much(machine) and not self.lost(machine)

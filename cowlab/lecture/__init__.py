@@ -43,6 +43,8 @@ def options(theme: str) -> dict[str, object]:
         # The code is there, folded; and where it fails, the lecturer sees why.
         "VoilaConfiguration.strip_sources": False,
         "VoilaConfiguration.show_tracebacks": True,
+        # The first slide is there at once; what comes out of the cells follows as they run.
+        "VoilaConfiguration.progressive_rendering": True,
     }
 
 

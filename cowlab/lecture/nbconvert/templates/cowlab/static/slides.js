@@ -37,7 +37,8 @@ function titlesOf(slides) {
   let section = document.title;
   return slides.map((cells) => {
     const heading = cells.map((cell) => cell.querySelector("h1, h2")).find(Boolean);
-    section = heading?.firstChild?.textContent ?? section;
+    const words = [...(heading?.childNodes ?? [])].filter((node) => !node.classList?.contains("anchor-link"));
+    section = words.map((node) => node.textContent).join("") || section;
     return section;
   });
 }
