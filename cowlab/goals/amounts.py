@@ -44,7 +44,8 @@ class _Fit:
     def text(self) -> str:
         processes = count(self.count, "process", "processes")
         each = f" that hold {format_size(self.least)} each" if self.least > PAGE_SIZE else ""
-        return f"Have {processes} {self.name!r}{each} alive, in at most {format_size(self.limit)} of data and page tables."
+        most = format_size(self.limit)
+        return f"Have {processes} {self.name!r}{each} alive, in at most {most} of data and page tables."
 
     def reached(self, machine: Machine) -> bool:
         return self.holding(machine) >= self.count and not self.too_much(machine) and not self.lost(machine)
