@@ -154,6 +154,40 @@ def test_the_formula_is_what_the_engine_counts(percent: int) -> None:
     assert data == pytest.approx(parse_size("2 GiB") * (1 + percent), rel=1e-4)
 
 
+def test_rss_adds_up_to_the_same_from_the_last_fork_to_the_end_and_pss_to_the_data() -> None:
+    process = loader("256 GiB")
+    machine = process.machine
+    workers = [process.fork() for _ in range(100)]
+    everything = sum(each.rss for each in machine.processes)
+    for worker in workers[:10]:
+        worker["data"].write()
+        data = machine.meminfo()["AnonPages"] * 1024
+        assert sum(each.rss for each in machine.processes) == everything
+        assert sum(each.pss for each in machine.processes) == pytest.approx(data, rel=1e-5)  # smaps rounds down
+
+
+def test_two_harmless_changes_multiply() -> None:
+    """What ten workers add: with more data, with more of it written, and with both."""
+
+    def added(data: str, percent: int) -> int:
+        made = batch(data=data, workers=10, written_percent=percent, ram="64 GiB")
+        return made.meminfo()["AnonPages"] * 1024 - parse_size(data)
+
+    before = added("1 GiB", 20)
+    assert added("2 GiB", 20) == pytest.approx(2 * before, rel=1e-3)
+    assert added("1 GiB", 40) == pytest.approx(2 * before, rel=1e-3)
+    assert added("2 GiB", 40) == pytest.approx(4 * before, rel=1e-3)
+
+
+def test_swap_moves_the_end_by_the_workers_that_fit_into_it_and_takes_longer() -> None:
+    in_memory = batch(ram="128 GiB", written_percent=50)
+    swapping = batch(ram="64 GiB", swap="64 GiB", written_percent=50)
+    assert killed(in_memory) == killed(swapping) == []
+    assert swapping.clock > in_memory.clock
+    saved = len(killed(batch(ram="64 GiB"))) - len(killed(batch(ram="64 GiB", swap="64 GiB")))
+    assert saved == parse_size("64 GiB") // parse_size("2 GiB")
+
+
 def test_who_asked_and_who_was_killed_and_how_little_that_gave_back() -> None:
     machine = batch(ram="64 GiB")
     first = machine.oom_reports[0]

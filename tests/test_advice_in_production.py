@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from cowlab import Machine, claims
-from cowlab.claims.lesson_09_in_production import RECORDED
+from cowlab.claims.lesson_09_in_production import RATIOS, RECORDED
 from cowlab.questions import in_production as questions
 from cowlab.units import parse_size
 
@@ -37,6 +39,33 @@ def test_spread_writes_take_the_store_again_and_writes_side_by_side_take_their_p
     side_by_side = heap.write(0, heap.pages // 10).copied
     assert spread > 0.97 * heap.pages
     assert side_by_side == heap.pages // 10
+
+
+@pytest.mark.parametrize("a_page", [0.1, 0.5, 1, 2, 4])
+def test_a_page_is_copied_once_however_often_it_is_written(a_page: float) -> None:
+    assert questions.copied_by_writes(a_page) == pytest.approx(1 - math.exp(-a_page), abs=0.01)
+    assert questions.copied_by_writes(a_page, part=0.05) <= min(a_page, 0.0501)
+
+
+def test_the_store_makes_the_copies_and_memory_falls_back_when_the_child_ends() -> None:
+    heap, child = questions.snapshot("1 MiB")
+    machine = child.machine
+    before = machine.frames.anon
+    heap.write(0, 100)
+    assert (heap.process.copies, child.copies) == (100, 0)
+    assert machine.frames.anon == before + 100
+    child.exit()
+    assert machine.frames.anon == before == heap.pages
+
+
+def test_when_a_process_ends_the_pss_of_the_others_grows_and_the_sum_stays() -> None:
+    machine = questions.notebook_with_children(children=3)
+    before = [process.pss for process in machine.processes]
+    machine.processes[-1].exit()
+    after = [process.pss for process in machine.processes]
+    assert after[0] > before[0]
+    assert sum(after) == pytest.approx(sum(before), rel=1e-5)  # smaps rounds down
+    assert [process.uss for process in machine.processes] == [0, 0, 0]
 
 
 def test_values_that_fill_a_page_are_copied_in_their_part() -> None:
@@ -85,6 +114,8 @@ def test_the_recorded_figures_say_what_the_lesson_says() -> None:
     assert RECORDED["collect"] > 10 * RECORDED["frozen"]
     assert parse_size(claims.text("huge_since")) // 1024 <= RECORDED["large pages"] < 2048
     assert parse_size(claims.text("huge_before")) == 64 << 20
+    assert RATIOS["fork"] < 0.5
+    assert RATIOS["touch"] > 100
 
 
 def test_the_model_of_a_fork_lies_within_what_redis_says_of_physical_machines() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import product
 
 import pytest
@@ -63,6 +64,18 @@ def test_a_child_is_born_with_the_adjustment_and_may_put_it_back() -> None:
     assert worker.oom_score_adj == -1000
     worker.oom_score_adj = 0
     assert (database.oom_score_adj, worker.oom_score_adj) == (-1000, 0)
+
+
+@pytest.mark.parametrize(("adj", "victim"), [(0, "sleeper"), (472, "sleeper"), (473, "grower"), (1000, "grower")])
+def test_in_a_group_an_adjustment_is_in_thousandths_of_its_limit(adj: int, victim: str) -> None:
+    machine = Machine()
+    group = machine.cgroup("/container", max="96 MiB")
+    machine.spawn("sleeper", group).mmap("70 MiB").write()
+    with suppress(cowlab.ProcessKilled):
+        machine.spawn("grower", group, oom_score_adj=adj).mmap("60 MiB").write()
+    assert [task.name for task in machine.oom_reports[0].killed] == [victim]
+    assert machine.oom_reports[0].tasks[0].total == 96 * 256
+    assert (group.events()["oom_kill"], machine.vmstat()["oom_kill"]) == (1, 1)
 
 
 def test_a_limit_on_the_leak_needs_no_adjustment() -> None:

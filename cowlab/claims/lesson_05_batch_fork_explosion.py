@@ -29,6 +29,19 @@ def _data(**values: object) -> float:
     return _meminfo("AnonPages", **values) / 2**30
 
 
+def _sum(measure: str, written: int) -> float:
+    """GiB of RSS or PSS, added up over all processes, as so many workers have written all of their data."""
+    loader = _loaded("256 GiB")
+    for worker in [loader.fork() for _ in range(WORKERS)][:written]:
+        worker["data"].write()
+    return sum(getattr(process, measure) for process in loader.machine.processes) / 2**30
+
+
+def _swapping(percent: int = 50) -> Machine:
+    """After the batch, on a machine with as much swap as RAM."""
+    return batch(ram="64 GiB", swap="64 GiB", written_percent=percent)
+
+
 def _fails() -> int | str:
     return scenarios.first_kill(scenarios.batch_explosion, "written_percent", ram="64 GiB") or "never"
 
@@ -85,6 +98,7 @@ def _fork_time() -> float:
 
 
 MEASURED = "cowlab/engine/costs.py: measured on one virtual machine with Linux 6.18"
+SSD = "cowlab/engine/costs.py: faults as measured on one virtual machine, swap by the data sheet of an SSD"
 
 CLAIMS = [
     Claim(
@@ -96,6 +110,27 @@ CLAIMS = [
     Claim("explosion_before", "Then {} of data are there.", lambda: _data(written_percent=0), "{:.0f} GiB"),
     Claim("explosion_after", "When all is written there are {}.", _data, "{:.0f} GiB"),
     Claim("explosion_tables", "Page tables take {}.", lambda: format_size(_meminfo("PageTables"))),
+    Claim(
+        "explosion_rss",
+        "From the last fork to the end RSS adds up to {}.",
+        lambda: _sum("rss", 0),
+        "{:.0f} GiB",
+        beside="405 MiB      {}",
+    ),
+    Claim(
+        "explosion_pss",
+        "PSS adds up to {} after the last fork.",
+        lambda: _sum("pss", 0),
+        "{:.0f} GiB",
+        beside="202 GiB        {}",
+    ),
+    Claim(
+        "explosion_pss_of_ten",
+        "It adds up to {} when ten have written.",
+        lambda: _sum("pss", 10),
+        "{:.0f} GiB",
+        beside="202 GiB       {}",
+    ),
     Claim("explosion_fails", "On 64 GiB the first is killed when each writes {}.", _fails, "{}%"),
     Claim("explosion_formula", "By the formula {} just fit.", _formula, "{:.1%}"),
     Claim(
@@ -120,6 +155,26 @@ CLAIMS = [
         lambda: len(_granted(90).processes) - 1,
         "{} workers",
         beside="{}, 0 killed",
+    ),
+    Claim(
+        "explosion_read_back",
+        "With half of the RAM, and swap for the rest, {} pages are read back as half of the data is written.",
+        lambda: _swapping().vmstat()["pgmajfault"],
+        "{:,}",
+    ),
+    Claim(
+        "explosion_unswapped",
+        "In memory alone that takes {}.",
+        lambda: batch(ram="128 GiB", written_percent=50).clock,
+        "{:.0f} s",
+        SSD,
+    ),
+    Claim("explosion_swapped", "With swap it takes {}.", lambda: _swapping().clock, "{:.0f} s", SSD),
+    Claim(
+        "explosion_swap_full",
+        "If all of the data is written there, {} are killed.",
+        lambda: len(killed(_swapping(100))),
+        beside="100%      {}",
     ),
     Claim("explosion_entries", "A fork copies {} entries for 1 GiB.", lambda: pages_in("1 GiB"), "{:,}"),
     Claim("explosion_fork", "A fork of 2 GiB takes {}.", lambda: _fork_time() * 1e3, "{:.1f} ms", MEASURED),

@@ -24,14 +24,23 @@ def _in_turn(**adj: int) -> str:
     return " then ".join(killed_in_turn(**adj))  # type: ignore[arg-type]
 
 
-def _sleeper() -> str:
-    """Who asked, and who was killed, in a group at its limit."""
+def _container() -> Machine:
+    """A sleeper and a grower in a group at its limit."""
     machine = Machine()
     group = machine.cgroup("/container", max="96 MiB")
     machine.spawn("sleeper", group).mmap("70 MiB").write()
     machine.spawn("grower", group).mmap("60 MiB").write()
-    report = machine.oom_reports[0]
+    return machine
+
+
+def _sleeper() -> str:
+    """Who asked, and who was killed."""
+    report = _container().oom_reports[0]
     return f"{report.caller} asked, and {report.killed[0].name}"
+
+
+def _points_in_group(name: str) -> int:
+    return next(task.badness for task in _container().oom_reports[0].tasks if task.name == name)
 
 
 def _freed_by_end_of(victim: str) -> float:
@@ -92,6 +101,20 @@ CLAIMS = [
         _sleeper,
         "{} was killed",
         "measured on a real kernel too: docs/trust.md",
+    ),
+    Claim("sleeper_points", "The sleeper has badness {}.", lambda: _points_in_group("sleeper"), "{:,}"),
+    Claim("grower_points", "The grower has badness {}.", lambda: _points_in_group("grower"), "{:,}"),
+    Claim(
+        "group_counts",
+        "The group's file counts {} kill.",
+        lambda: _container().cgroups["/container"].events()["oom_kill"],
+        beside="oom_kill of the group:   {}",
+    ),
+    Claim(
+        "machine_counts",
+        "The machine's counts {} kill too.",
+        lambda: _container().vmstat()["oom_kill"],
+        beside="oom_kill of the machine: {}",
     ),
     Claim(
         "freed_by_worker",

@@ -8,6 +8,7 @@ from ..engine import Machine
 from ..questions.in_production import (
     VALUES_A_PAGE,
     after_loops,
+    copied_by_writes,
     gigabytes,
     given_back,
     in_use,
@@ -27,6 +28,9 @@ THP = 'Kirill A. Shutemov, "thp: change CoW semantics for anon-THP", commit 3917
 
 RECORDED = {"texts": 18_924, "array": 100, "collect": 20_204, "frozen": 200, "large pages": 156}
 """KiB that became a child's own as the lesson's scripts ran, for machines that cannot run them: see MEASURED."""
+
+RATIOS = {"fork": 0.12, "touch": 292}
+"""Large pages by small ones: the time of a fork, and the memory that one byte takes which is written every 2 MiB."""
 
 LARGE_PAGES, WRITES = 64 << 20, 32
 """Bytes that were mapped with pages of 2 MiB, and writes of one byte each, one a large page."""
@@ -82,6 +86,20 @@ CLAIMS = [
         _says("424 ms"),
         source=REDIS,
     ),
+    Claim(
+        "stream_anywhere",
+        "As many writes as there are pages, anywhere at random, copy {} of them.",
+        lambda: copied_by_writes(1),
+        "{:.0%}",
+        beside="100%       {}",
+    ),
+    Claim(
+        "stream_few",
+        "If all of them go to a twentieth of the pages, they copy {}.",
+        lambda: copied_by_writes(1, part=0.05),
+        "{:.0%}",
+        beside="63%             63%                  {}",
+    ),
     Claim("frappe_before", "The PSS of 24 workers adds up to {} MB.", _says(1791.518), source=FRAPPE),
     Claim("frappe_after", "With gc.freeze() before the fork it is {} MB.", _says(1236.89), source=FRAPPE),
     Claim("frappe_saved", "That is {} less.", lambda: 1 - 1236.89 / 1791.518, "{:.0%}", FRAPPE),
@@ -107,5 +125,18 @@ CLAIMS = [
     Claim("recorded_array", "Reading an array copied {} KiB.", lambda: RECORDED["array"], source=MEASURED),
     Claim("recorded_collect", "A collection copied {} KiB.", lambda: RECORDED["collect"], source=MEASURED),
     Claim("recorded_frozen", "After gc.freeze() it copied {} KiB.", lambda: RECORDED["frozen"], source=MEASURED),
+    Claim(
+        "recorded_large_fork",
+        "A fork with large pages took {} of the time that it took with small ones.",
+        lambda: RATIOS["fork"],
+        "{:.0%}",
+        source=MEASURED,
+    ),
+    Claim(
+        "recorded_large_touch",
+        "One byte written every 2 MiB took {} times as much memory with large pages.",
+        lambda: RATIOS["touch"],
+        source=MEASURED,
+    ),
     Claim("freed_90", "Of nine tenths freed at random, {} can be given back.", lambda: given_back(90), "{:.1%}"),
 ]

@@ -151,6 +151,13 @@ def snapshot(size: str) -> tuple[Mapping, Process]:
     return heap, store.fork("snapshot")
 
 
+def copied_by_writes(a_page: float, part: float = 1, size: str = "256 MiB", seed: int = 0) -> float:
+    """The part of a store that is copied by so many writes for each of its pages, at random into a part of them."""
+    heap, _ = snapshot(size)
+    written = np.random.default_rng(seed).integers(round(heap.pages * part), size=round(heap.pages * a_page))
+    return heap.write(pages=written).copied / heap.pages
+
+
 def _copied(size: str, percent: int) -> int:
     """Bytes that are copied as so many per cent of the values are overwritten during a snapshot."""
     heap, _ = snapshot(size)
