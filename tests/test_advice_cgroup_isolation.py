@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import pytest
 
@@ -87,12 +88,47 @@ def test_high_buys_time_the_more_the_lower_it_is_and_kills_nobody() -> None:
     assert questions.seconds_to_live(None, "256 MiB") == (math.inf, True)
 
 
+def test_the_files_of_a_group_beyond_high_tell_that_it_is_slow_and_not_dead() -> None:
+    machine = Machine(ram="10 GiB")
+    group = machine.cgroup("/job", high="256 MiB")
+    machine.spawn("job", group).mmap("300 MiB").write()
+    assert group.events()["high"] > 0
+    assert group.events()["oom_kill"] == 0
+    assert group.current > group.high
+    assert group.pressure()["some"]["avg10"] > 90
+
+
+@pytest.mark.parametrize(
+    ("at", "limit", "victim"),
+    [("/team/leaky", "256 MiB", "/team/leaky"), ("/team", "800 MiB", "/team/quiet"), ("/", None, "/team/quiet")],
+)
+def test_the_files_tell_whose_limit_was_met_and_who_died(at: str, limit: str | None, victim: str) -> None:
+    machine = Machine(ram="1 GiB", overcommit="always")
+    groups = [machine.cgroup(path) for path in ("/team", "/team/quiet", "/team/leaky")]
+    if limit:
+        machine.cgroups[at].max = limit
+    machine.spawn("quiet", "/team/quiet").mmap("600 MiB").write()
+    with suppress(cowlab.ProcessKilled):
+        machine.spawn("leaky", "/team/leaky").mmap("500 MiB").write()
+    assert [group.path for group in groups if group.events_local()["oom"]] == ([at] if limit else [])
+    assert [group.path for group in groups if group.events_local()["oom_kill"]] == [victim]
+    assert groups[0].events()["oom_kill"] == 1  # counted upward
+
+
 @pytest.mark.parametrize(("oom_group", "left"), [(False, 4), (True, 0)])
 def test_oom_group_decides_whether_the_others_live(oom_group: bool, left: int) -> None:
     machine = Machine(ram="10 GiB")
     container = machine.cgroup("/container", max="1 GiB", oom_group=oom_group)
     questions.leak_in_turn(machine, [machine.spawn(f"worker {n}", container) for n in range(5)])
     assert len(machine.processes) == left
+
+
+def test_a_protected_parent_outlives_a_group_that_dies_as_one() -> None:
+    machine = Machine(ram="10 GiB")
+    container = machine.cgroup("/container", max="1 GiB", oom_group=True)
+    parent = machine.spawn("parent", container, oom_score_adj=-1000)
+    questions.leak_in_turn(machine, [machine.spawn(f"worker {n}", container) for n in range(5)])
+    assert machine.processes == [parent]
 
 
 def test_oom_group_is_off_in_a_new_group() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import pytest
 
-from cowlab import Machine, scenarios, trace
+from cowlab import Machine, ProcessKilled, scenarios, trace
 from cowlab.cluster import Node, Pod
-from cowlab.monitor import Monitor, committed_rules, pressure_above, working_set_above
+from cowlab.monitor import Monitor, committed_rules, pressure_above, sustained_paging, working_set_above
 from cowlab.questions import headroom_and_alerts as questions
 
 
@@ -26,6 +28,47 @@ def test_an_alert_on_use_is_quiet_on_a_healthy_tree_and_rings_for_one_that_write
 
 def test_an_alert_on_use_rings_where_promises_are_not_even_exceeded() -> None:
     assert [alert.rule for alert in watched(processes=13, independent=True).alerts] == ["working set above 90% of RAM"]
+
+
+def time_left(pause: float, every: float) -> float | None:
+    """Seconds from the alert on use to the first kill, as one process writes more after each pause; None: no alert."""
+    machine = Machine(ram="1 GiB", overcommit="always")
+    monitor = Monitor(machine, every, [working_set_above(0.8)])
+    heap = machine.spawn("grows").mmap("2 GiB")
+    for percent in range(1, 100):
+        with suppress(ProcessKilled):
+            heap.write(0, heap.pages * percent // 100)
+        if machine.oom_reports:
+            return machine.clock - monitor.alerts[0].time if monitor.alerts else None
+        machine.advance(pause)
+    raise AssertionError("nobody was killed")
+
+
+def test_the_faster_the_growth_the_less_time_an_alert_on_use_leaves() -> None:
+    left = [time_left(pause, every=1) or 0 for pause in (60, 10, 1)]
+    assert left == sorted(left, reverse=True)
+    assert left[0] > 10 * left[2]
+    assert time_left(60, every=60) is not None
+    assert time_left(1, every=60) is None  # over within the minute
+
+
+def test_how_much_lies_in_swap_says_nothing_about_who_waits() -> None:
+    def working(heap: str, percent: int) -> tuple[int, float, bool]:
+        machine = Machine(ram="64 MiB", swap="256 MiB", overcommit="always")
+        job = machine.spawn("job").mmap(heap)
+        job.write()
+        job.read(0, job.pages * percent // 100)
+        monitor = Monitor(machine, rules=[sustained_paging(), pressure_above()])
+        for _ in range(60):
+            job.read(0, job.pages * percent // 100)
+            machine.advance(1)
+        return job.process.swap, float(monitor.series["stalled"].mean()), bool(monitor.alerts)
+
+    (cold, idle, quiet), (few, busy, rings) = working("256 MiB", 10), working("72 MiB", 100)
+    assert cold > 10 * few > 0
+    assert (idle, quiet) == (0, False)
+    assert busy > 50
+    assert rings
 
 
 @pytest.mark.parametrize(

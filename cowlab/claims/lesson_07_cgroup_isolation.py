@@ -40,10 +40,20 @@ def _charged(written_percent: int) -> tuple[str, str]:
     return format_size(first.current), format_size(second.current)
 
 
-def _alive(oom_group: bool) -> str:
-    """Which of five workers live after their container met its limit."""
+def _neighbour() -> str:
+    """Whom a leak takes where the limit is that of the group above."""
+    machine = Machine(ram="1 GiB", overcommit="always")
+    machine.cgroup("/team", max="800 MiB")
+    for name, size in [("quiet", "600 MiB"), ("leaky", "500 MiB")]:
+        machine.spawn(name, machine.cgroup(f"/team/{name}")).mmap(size).write()
+    return machine.oom_reports[0].killed[0].name
+
+
+def _alive(oom_group: bool, parent: int = 0) -> str:
+    """Who of a parent, with this oom_score_adj, and five workers lives after their container met its limit."""
     machine = Machine(ram="10 GiB")
     container = machine.cgroup("/container", max="1 GiB", oom_group=oom_group)
+    machine.spawn("parent", container, oom_score_adj=parent)
     leak_in_turn(machine, [machine.spawn(f"worker {number}", container) for number in range(1, 6)])
     return ", ".join(process.name for process in machine.processes) or "none"
 
@@ -112,6 +122,12 @@ CLAIMS = [
         beside=" 50 processes leak, limits:    {}",
     ),
     Claim(
+        "neighbour",
+        "Where the group above has the limit, a leak kills {}.",
+        _neighbour,
+        beside="limit: team 800 MiB; killed: {}\n",
+    ),
+    Claim(
         "largest_limit",
         "Beside four steady pods the limit may be {}.",
         lambda: largest_limit_that_contains() / 1024,
@@ -148,6 +164,12 @@ CLAIMS = [
         beside="oom_group False: alive are {}",
     ),
     Claim("all_die", "With oom_group, alive are {}.", lambda: _alive(True), beside="oom_group True: alive are {}"),
+    Claim(
+        "protected",
+        "Where its parent is at -1000, alive are {}.",
+        lambda: _alive(True, parent=-1000),
+        beside="the parent at -1000: alive are {}\n",
+    ),
     Claim(
         "free_rider",
         "A child in another group that reads all it shares is charged {}.",

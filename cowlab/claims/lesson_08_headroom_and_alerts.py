@@ -9,6 +9,7 @@ from ..cluster import Node, Pod, Refused
 from ..engine import Costs, Machine, Process, ProcessKilled
 from ..monitor import Monitor, committed_rules, pressure_above, sustained_paging, working_set_above
 from ..questions.headroom_and_alerts import JOBS, later_faults, two_nodes
+from ..units import PAGE_SIZE, format_size
 from .definition import Claim
 
 RESERVE = "512 MiB"
@@ -49,8 +50,8 @@ def _write_more(children: list[Process], percent: int) -> None:
                 child["heap"].write(0, child["heap"].pages * percent // 100)
 
 
-def _minutes_before(rule: str, swap: str = "0 B") -> float:
-    """How long before the first kill an alert fires, as fifty workers write more each minute."""
+def _seconds_before(rule: str, swap: str = "0 B", pause: float = 60) -> float:
+    """How long before the first kill an alert fires, as fifty workers write more after each pause."""
     machine = Machine(ram="4 GiB", swap=swap)
     rules = [*committed_rules(RESERVE), working_set_above(0.8), pressure_above(), sustained_paging(1000, 2)]
     monitor = Monitor(machine, rules=rules)
@@ -59,11 +60,11 @@ def _minutes_before(rule: str, swap: str = "0 B") -> float:
     children = [zygote.fork() for _ in range(50)]
     for percent in range(0, 102, 2):
         _write_more(children, percent)
-        machine.advance(60)
+        machine.advance(pause)
         if machine.oom_reports:
             break
     kill = next(event.time for event in machine.log if event.kind == "oom_kill")
-    return (kill - next(alert.time for alert in monitor.alerts if alert.rule == rule)) / 60
+    return kill - next(alert.time for alert in monitor.alerts if alert.rule == rule)
 
 
 # Paging, bursts, admission --------------------------------------------------------------------------------------------
@@ -76,6 +77,34 @@ def _paging_rate() -> float:
     monitor = Monitor(machine, rules=[sustained_paging()])
     trace.run(machine, made["ops"][:-2] + 3 * made["ops"][-2:])
     return float(monitor.alerts[0].value)
+
+
+def _working(heap: str, percent: int) -> tuple[str, Monitor]:
+    """What a job has in swap that goes through a part of its heap again and again, and what a monitor saw."""
+    machine = Machine(ram="64 MiB", swap="256 MiB", overcommit="always")
+    job = machine.spawn("job").mmap(heap)
+    job.write()
+    job.read(0, job.pages * percent // 100)
+    monitor = Monitor(machine)
+    for _ in range(60):
+        job.read(0, job.pages * percent // 100)
+        machine.advance(1)
+    memory = machine.meminfo()
+    return format_size((memory["SwapTotal"] - memory["SwapFree"]) * 1024), monitor
+
+
+def _swapped(heap: str, percent: int) -> str:
+    return _working(heap, percent)[0]
+
+
+def _read_back(heap: str, percent: int) -> float:
+    """Pages a second."""
+    return float(_working(heap, percent)[1].series["swap_in"].mean()) / PAGE_SIZE
+
+
+def _waits(heap: str, percent: int) -> float:
+    """Per cent of the time."""
+    return float(_working(heap, percent)[1].series["stalled"].mean())
 
 
 def _wait(device: str) -> float:
@@ -135,16 +164,23 @@ CLAIMS = [
     Claim(
         "use_warns",
         "Without swap, the alert on use rings {} before the first kill.",
-        lambda: _minutes_before(WORKING_SET),
+        lambda: _seconds_before(WORKING_SET) / 60,
         "{:.1f} minutes",
         beside="{} before it: " + WORKING_SET,
     ),
     Claim(
         "paging_warns",
         "With swap, the alert on paging rings {} before it.",
-        lambda: _minutes_before(PAGING, "1 GiB"),
+        lambda: _seconds_before(PAGING, "1 GiB") / 60,
         "{:.1f} minutes",
         beside="{} before it: " + PAGING,
+    ),
+    Claim(
+        "use_warns_late",
+        "Where they write more each second and not each minute, the alert on use leaves {}.",
+        lambda: _seconds_before(WORKING_SET, pause=1),
+        "{:.1f} s",
+        beside="2.00% of the heap               {}",
     ),
     Claim(
         "sustained",
@@ -154,6 +190,15 @@ CLAIMS = [
         DEVICES,
         beside="in and out, at {}",
     ),
+    Claim(
+        "idle_swap",
+        "A job that works on a tenth of its heap has {} in swap and reads nothing back.",
+        lambda: _swapped("256 MiB", 10),
+        beside="works on 10% of 256 MiB: {} in swap\n    0 pages/s read back",
+    ),
+    Claim("busy_swap", "One that works on all has {}.", lambda: _swapped("72 MiB", 100), "{} in swap"),
+    Claim("read_back", "It reads back {}.", lambda: _read_back("72 MiB", 100), "{:,.0f} pages/s", DEVICES),
+    Claim("waits", "It waits {} of the time.", lambda: _waits("72 MiB", 100), "{:.0f}%", DEVICES, beside="waits {}"),
     Claim("swap_on_ssd", "With swap on an SSD a pass costs {}.", lambda: _wait("ssd"), "{:.0f} µs a touch", DEVICES),
     Claim(
         "swap_on_network",
