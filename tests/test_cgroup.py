@@ -564,6 +564,20 @@ def test_the_first_page_above_high_counts_also_after_a_new_limit():
     assert a.events()["high"] == 2
 
 
+def test_a_high_of_0_is_met_again_only_after_all_is_given_back():
+    m = cowlab.Machine("4 MiB", overcommit="always", page_tables=False)
+    a = m.cgroup("/a", high=0)
+    heap = m.spawn(cgroup=a).mmap("1 MiB")
+    heap.write(0, 2)
+    before = a.events()["high"]
+    heap.dontneed(1, 2)
+    heap.write(1)
+    assert a.events()["high"] == before
+    heap.dontneed(0, 2)
+    heap.write(0)
+    assert a.events()["high"] == before + 1
+
+
 def test_back_at_high_the_next_page_counts_again():
     m = cowlab.Machine("4 MiB", overcommit="always", page_tables=False)
     a = m.cgroup("/a", high=50 * PAGE)
