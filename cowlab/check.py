@@ -45,7 +45,7 @@ def main(stream: TextIO | None = None) -> int:
 
 def look() -> list[Finding]:
     """All findings, what the course needs first."""
-    return [_python(), *_packages(), *_extensions(), _kernel(), _swap()]
+    return [_python(), *_packages(), *_extensions(), _kernel(), _swap(), _slides()]
 
 
 def complete(findings: Sequence[Finding]) -> bool:
@@ -139,3 +139,10 @@ def _swap() -> Finding:
         return Finding("swap", False, "there is no /proc/meminfo to read it from", needed=False)
     size = int(found[1]) * 1024
     return Finding("swap", size > 0, format_size(size) if size else "this machine has none", needed=False)
+
+
+def _slides() -> Finding:
+    """Voilà, with which a lecturer shows a lesson as slides."""
+    present = find_spec("voila") is not None
+    found = metadata.version("voila") if present else "for lecturers: pip install 'cowlab[teach]'"
+    return Finding("slides (voila)", present, found, needed=False)

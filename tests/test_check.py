@@ -111,3 +111,10 @@ def test_swap_is_told_and_not_needed(
 def test_the_table_has_its_columns_aligned() -> None:
     findings = [Finding("a", True, "1"), Finding("longer", False, "2", needed=False), Finding("b", False, "3")]
     assert check.lines(findings) == ["ok        a       1", "not here  longer  2", "MISSING   b       3"]
+
+
+def test_slides_are_for_lecturers_and_not_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "find_spec", lambda name: None)
+    finding = found("slides (voila)")
+    assert (finding.present, finding.needed) == (False, False)
+    assert "cowlab[teach]" in finding.found
