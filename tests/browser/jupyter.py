@@ -132,6 +132,16 @@ class Notebook:
         """Wait until a condition in JavaScript holds."""
         self.page.wait_for_function(condition, arg=argument)
 
+    def within(self, milliseconds: int, condition: str, argument: Any = None) -> bool:
+        """Does a condition in JavaScript come to hold in so many milliseconds?"""
+        from playwright.sync_api import TimeoutError as TooLate
+
+        try:
+            self.page.wait_for_function(condition, arg=argument, timeout=milliseconds)
+        except TooLate:
+            return False
+        return True
+
     def menu(self, *path: str) -> None:
         """Choose from a menu: menu("Run", "Run All Cells")."""
         self.page.locator(".lm-MenuBar-itemLabel").get_by_text(path[0], exact=True).click()

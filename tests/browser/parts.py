@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .jupyter import Notebook
+from .jupyter import PATIENCE_MS, Notebook
 
 # What the map says of pages, run by run, page by page: {process: {mapping: [[state, mappers], ...]}}, and the frames of
 # the first page of each run, {process: {mapping: {page: frame}}}.
@@ -44,6 +44,7 @@ def seen(machine):
         return [[int(n), int(frame)] for n, frame in zip(pages.mappers, pages.frame)]
     return {p.name: {m.name: facts(m) for m in p.mappings.values()} for p in machine.processes}
 """
+ASK_AGAIN_MS = 3_000
 PLACE = "(root, [process, mapping, page]) => root.cowlab.where({process, mapping, page})"
 PAINTED = "root => root.cowlab?.drawn > 0 && root.querySelector('.cowlab-twin > li[data-used]') !== null"
 
@@ -106,8 +107,16 @@ class Map:
         return list(self.root.evaluate(READ)["pages"])
 
     def agrees(self) -> None:
-        """Wait until the map has each process, the mappers of each page, and the frames, as the engine has them now."""
-        self.until(f"(root, machine) => ({AGREES})([root, machine])", self.notebook.ask(f"seen({self.machine})"))
+        """Wait until the map has each process, the mappers of each page, and the frames, as the engine has them now.
+
+        The engine is asked again and again: what was done last may reach it after the first question.
+        """
+        handle, condition = self.root.element_handle(), f"({AGREES})"
+        for _ in range(PATIENCE_MS // ASK_AGAIN_MS):
+            machine = self.notebook.ask(f"seen({self.machine})")
+            if self.notebook.within(ASK_AGAIN_MS, condition, [handle, machine]):
+                return
+        raise AssertionError(f"after {PATIENCE_MS} ms the map still differs from the engine")
 
 
 class Bar:
