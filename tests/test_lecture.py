@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cowlab import cli, launch
+from cowlab import cli, launch, lecture
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 BEGINS = ("slide", "subslide")
@@ -23,6 +23,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setattr(launch, "serve", lambda folder, port, token, further: options.append(further))
     monkeypatch.setattr(launch, "stop_signals", list)
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name)
+    monkeypatch.setattr(lecture, "_quieten", lambda: None)
     monkeypatch.setenv("JUPYTER_PATH", "elsewhere")
     return options
 

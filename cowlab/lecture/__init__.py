@@ -8,8 +8,10 @@ shown, and nothing where a cell belongs to the slide before. `metadata.slideshow
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
+import warnings
 from functools import partial
 from pathlib import Path
 
@@ -54,6 +56,7 @@ def _slides(lesson: str, folder: Path) -> str:
         raise CourseError(
             "lectures need Voilà: run `python -m pip install 'cowlab[teach]'` (in a clone: -e '.[teach]')"
         )
+    _quieten()
     lessons = launch.lessons_in(folder)
     if not lessons.is_dir():
         raise CourseError(f"there are no lessons in {folder}: name another folder with --into")
@@ -62,3 +65,9 @@ def _slides(lesson: str, folder: Path) -> str:
     if found is None:
         raise CourseError(f"there is no lesson {lesson!r} in {lessons}: there are {', '.join(sorted(files))}")
     return f"/voila/render/{launch.page_of(found, folder)}"
+
+
+def _quieten() -> None:
+    """Voilà has warnings shown of how it declares its own settings, about which a lecturer can do nothing."""
+    importlib.import_module("voila")  # sets its filter as it is imported
+    warnings.filterwarnings("ignore", category=DeprecationWarning, module="traitlets")

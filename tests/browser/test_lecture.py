@@ -55,6 +55,7 @@ def address(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     yield found[0]
     running.terminate()
     assert running.wait(60) == 0
+    assert "DeprecationWarning" not in (folder / "server.log").read_text()
 
 
 class Lecture:
