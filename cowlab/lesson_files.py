@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cowlab.__about__ import __version__
+from cowlab.files import write_whole
 
 FIRST_LESSON = "00_welcome.ipynb"
 COPIES = Path("cowlab-course")
@@ -88,7 +89,7 @@ def copy_lessons(source: Path, target: Path) -> Report:
     for name, file in _files(source):
         _place(_relinked(name, file.read_bytes()), target, name, hashes, report)
     manifest = json.dumps({"version": __version__, "files": hashes}, indent=1)
-    _write_atomically(target / MANIFEST, manifest.encode())
+    _write(target / MANIFEST, manifest.encode())
     return report
 
 
@@ -104,7 +105,7 @@ def _place(content: bytes, target: Path, name: str, hashes: dict[str, str], repo
             hashes[candidate] = new
             return
         if present is None or present == copied:
-            _write_atomically(path, content)
+            _write(path, content)
             # What was offered once and thrown away is not offered again.
             hashes[name] = hashes[candidate] = new
             _note(report, name, candidate, present is None)
@@ -166,12 +167,9 @@ def _read_manifest(target: Path) -> tuple[str | None, dict[str, str]]:
         raise CourseError(f"{path} is damaged: delete it, your lessons will be kept") from error
 
 
-def _write_atomically(path: Path, content: bytes) -> None:
-    """Leave the old file or the new one, never half of one."""
+def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    part.write_bytes(content)
-    os.replace(part, path)
+    write_whole(path, content)
 
 
 def _hash(content: bytes) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Literal, get_args
 
+from ..files import write_whole
 from .marks import Sheet
 from .sheet_png import png
 from .sheet_svg import svg
@@ -51,10 +51,4 @@ def save(picture: bytes, path: str | Path) -> None:
     path = Path(path)
     if not path.parent.is_dir():
         raise FileNotFoundError(f"there is no folder {str(path.parent)!r}: make it first, or give another one")
-    part = path.with_name(f".{path.name}.part")
-    try:
-        part.write_bytes(picture)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    write_whole(path, picture)

@@ -263,7 +263,7 @@ def test_a_picture_that_cannot_be_written_leaves_the_file_as_it_was(
     if call == "write_bytes":
         monkeypatch.setattr(Path, "write_bytes", half)
     else:
-        monkeypatch.setattr("cowlab.views.pictures.os.replace", no_replace)
+        monkeypatch.setattr("cowlab.files.os.replace", no_replace)
     with pytest.raises(OSError, match="no space"):
         MemoryMap(machine()).save_picture(file)
     assert os.listdir(tmp_path) == ["moment.svg"]
