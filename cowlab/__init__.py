@@ -1,12 +1,12 @@
 """cowlab: memory overcommit and copy-on-write, page by page.
 
-    import cowlab
-    machine = cowlab.Machine(ram="16 GiB")
-    zygote = machine.spawn("zygote")
-    heap = zygote.mmap("300 MiB", name="heap")
-    heap.write()
-    tab = zygote.fork("tab 1")
-    tab["heap"].write(0, 128)
+import cowlab
+machine = cowlab.Machine(ram="16 GiB")
+zygote = machine.spawn("zygote")
+heap = zygote.mmap("300 MiB", name="heap")
+heap.write()
+tab = zygote.fork("tab 1")
+tab["heap"].write(0, 128)
 """
 
 from typing import TYPE_CHECKING, Any

@@ -195,9 +195,7 @@ class Model:
             for piece in region.pieces:
                 if piece.promised:
                     self.check_promise(piece.stop - piece.start)
-        tables = {
-            table for table in parent.tables if any(piece.family for piece in pieces_under(parent, *table))
-        }
+        tables = {table for table in parent.tables if any(piece.family for piece in pieces_under(parent, *table))}
         child = Process(next_first=parent.next_first, tables=tables)
         self.take(len(child.tables) * self.page_tables)
         for name, region in parent.regions.items():
@@ -263,9 +261,7 @@ class Model:
 
     def own(self, process, region, page, entry):
         """Give the writer a frame of its own: a fresh one, a copy, or the one it is the last to map."""
-        source = (
-            entry.frame if entry else self.find(process, region.content, page) if region.content else ZERO
-        )
+        source = entry.frame if entry else self.find(process, region.content, page) if region.content else ZERO
         if source.kind == "anon" and source.mappers == 1:
             self.count(process, "reused")
             source.exclusive = entry.writable = True

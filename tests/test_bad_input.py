@@ -137,9 +137,7 @@ def test_a_flag_is_true_or_false(w, flag, value):
     refused(w, ValueError, [flag], cowlab.Machine, **{flag: value})
 
 
-@pytest.mark.parametrize(
-    "rule", ["on_read", "on_write", "on_fork", "on_unmap", "on_protect", "commit_policy"]
-)
+@pytest.mark.parametrize("rule", ["on_read", "on_write", "on_fork", "on_unmap", "on_protect", "commit_policy"])
 def test_a_rule_is_a_function(w, rule):
     refused(w, ValueError, [rule, "function"], cowlab.Machine, **{rule: 3})
 

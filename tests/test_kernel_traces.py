@@ -28,8 +28,7 @@ def assert_agrees(observed, recorded):
     for index, (op, seen, kernel) in enumerate(entries):
         if seen != kernel:
             lines = [
-                f"{where}: {ours} here, {theirs} in the kernel"
-                for where, ours, theirs in differences(seen, kernel)
+                f"{where}: {ours} here, {theirs} in the kernel" for where, ours, theirs in differences(seen, kernel)
             ]
             pytest.fail("\n".join([f"operation {index}, {op}", *lines]), pytrace=False)
 

@@ -44,9 +44,13 @@ class History:
     def make_groups(self, frames):
         choice = self.dice.choice
         for path in ("/a", "/a/b", "/c")[: self.dice.randint(0, 3)]:
-            limits = {"max": choice([None, frames // 3, frames // 6]), "high": choice([None, None, frames // 8]),
-                      "low": choice([None, frames // 10]), "min": choice([None, None, frames // 20]),
-                      "swap_max": choice([None, 0, frames // 8])}
+            limits = {
+                "max": choice([None, frames // 3, frames // 6]),
+                "high": choice([None, None, frames // 8]),
+                "low": choice([None, frames // 10]),
+                "min": choice([None, None, frames // 20]),
+                "swap_max": choice([None, 0, frames // 8]),
+            }
             sizes = {name: None if pages is None else pages * PAGE for name, pages in limits.items()}
             self.m.cgroup(path, **sizes, oom_group=self.dice.random() < 0.3)
 
@@ -56,8 +60,9 @@ class History:
             m.spawn(cgroup=dice.choice(list(m.cgroups)), oom_score_adj=dice.choice([0, 0, 0, 300, -300, -1000]))
             return
         process = dice.choice(m.processes)
-        call = dice.choice([self.mmap, self.touch, self.touch, self.touch, self.touch, self.change, self.fork,
-                            self.exit, self.attach])
+        call = dice.choice(
+            [self.mmap, self.touch, self.touch, self.touch, self.touch, self.change, self.fork, self.exit, self.attach]
+        )
         with suppress(cowlab.Error):  # what must hold, holds then too
             call(process)
 
@@ -104,8 +109,7 @@ def test_free_and_used_frames_make_up_ram_and_slots_the_swap_area(seed):
     info = m.meminfo()
     tables = info["PageTables"] if m.page_tables else 0
     assert info["MemFree"] + info["AnonPages"] + info["Cached"] + tables == info["MemTotal"]
-    shared = sum(kib.get("Swap", 0) for p in m.processes for name, kib in p.smaps().items()
-                 if p[name].kind == "shared")
+    shared = sum(kib.get("Swap", 0) for p in m.processes for name, kib in p.smaps().items() if p[name].kind == "shared")
     swapped = sum(p.swap for p in m.processes) // 1024 + shared
     used = info["SwapTotal"] - info["SwapFree"]
     assert used <= swapped  # a slot that several name counts once
@@ -120,8 +124,12 @@ def test_the_sum_of_swap_shares_is_what_the_slots_hold(seed):
     if not info["SwapTotal"]:
         return
     shares = sum(smaps["SwapPss"] for p in m.processes for smaps in p.smaps().values())
-    objects = {id(mapping.backing): mapping for p in m.processes for mapping in p.mappings.values()
-               if mapping.kind == "shared" and mapping.size}
+    objects = {
+        id(mapping.backing): mapping
+        for p in m.processes
+        for mapping in p.mappings.values()
+        if mapping.kind == "shared" and mapping.size
+    }
     held = sum(len(mapping.backing.swapped_pages()) for mapping in objects.values()) * 4
     areas = sum(len(mapping.areas) for p in m.processes for mapping in p.mappings.values())
     assert info["SwapTotal"] - info["SwapFree"] - held == pytest.approx(shares, abs=areas + 1)  # each is rounded down
@@ -195,4 +203,3 @@ def reclaimable(m, domain):
         rest = int(((kinds == fr.ANON) & (mine & fr.CACHED == 0)).sum()) + int((kinds == fr.SHMEM).sum())
         total += min(rest, swap)
     return total
-

@@ -118,7 +118,7 @@ class Twins(RuleBasedStateMachine):
     all_kinds = KINDS
     files = "cached", "cached", "cold"
     copy_on_write = reference = True
-    adj = -1000,  # nobody may be killed: the reference has no killer
+    adj = (-1000,)  # nobody may be killed: the reference has no killer
 
     def __init__(self):
         super().__init__()
@@ -354,8 +354,13 @@ class PressureTwins(Twins):
     adj = -1000, -200, 0, 0, 300
 
     def groups(self, dice):
-        limits = {"max": [None, 40, 150], "high": [None, None, 60], "low": [None, 20], "min": [None, None, 10],
-                  "swap_max": [None, 0, 30]}
+        limits = {
+            "max": [None, 40, 150],
+            "high": [None, None, 60],
+            "low": [None, 20],
+            "min": [None, None, 10],
+            "swap_max": [None, 0, 30],
+        }
         for path in ("/a", "/a/b", "/c")[: dice.randint(0, 3)]:
             chosen = {name: dice.choice(pages) for name, pages in limits.items()}
             sizes = {name: None if n is None else n * PAGE * self.scale for name, n in chosen.items()}

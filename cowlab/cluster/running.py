@@ -185,7 +185,7 @@ class RunningPod:
 
     @property
     def phase(self) -> str:
-        """"Running", "OOMKilled", "Waiting" (ended otherwise, to be started again), "Succeeded" or "Failed".
+        """ "Running", "OOMKilled", "Waiting" (ended otherwise, to be started again), "Succeeded" or "Failed".
 
         "OOMKilled" is what kubectl shows as the status while a killed container is not started again; the API's phase
         of such a pod, as of one that waits, is Running, or Failed where it is never started again.

@@ -155,9 +155,7 @@ class Areas:
 
     def copy_for_child(self) -> Areas:
         """The same areas in the child of a fork: each that had a family gets one of its own."""
-        return Areas(
-            [Area(a.start, a.stop, a.prot, a.promised, Family(True) if a.family else None) for a in self.list]
-        )
+        return Areas([Area(a.start, a.stop, a.prot, a.promised, Family(True) if a.family else None) for a in self.list])
 
 
 def _start(area: Area) -> int:

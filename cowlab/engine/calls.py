@@ -25,8 +25,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-
-
 def system_call(call: Callable[P, R]) -> Callable[P, R]:
     """Mark a method as a system call: the process must be alive; afterwards the machine checks itself and tells."""
 
@@ -42,9 +40,7 @@ def system_call(call: Callable[P, R]) -> Callable[P, R]:
     return wrapper
 
 
-def access(
-    mapping: Mapping, targets: Words | list[tuple[Area, Range]], write: bool, value: int | None
-) -> Faults:
+def access(mapping: Mapping, targets: Words | list[tuple[Area, Range]], write: bool, value: int | None) -> Faults:
     """Read or write checked pages; the faults. What was touched before the caller was killed is counted."""
     tally = Tally()
     pairs: Iterable[tuple[Area, Selection]]

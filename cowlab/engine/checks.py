@@ -188,6 +188,8 @@ def _check_groups(machine: Machine) -> None:
                 sums[each][fr.TABLES] += tables
     for group, (tables, anon, file, shmem, slots) in sums.items():
         counted = [*group.charged, group.swapped]
-        _require(counted == [tables, anon, file, shmem, slots], f"group {group.path} is charged {counted}, and holds "
-                 f"{[tables, anon, file, shmem, slots]}")
+        _require(
+            counted == [tables, anon, file, shmem, slots],
+            f"group {group.path} is charged {counted}, and holds {[tables, anon, file, shmem, slots]}",
+        )
         _require(group.usage == sum(group.charged), f"group {group.path}: kinds do not add up to its usage")

@@ -113,9 +113,7 @@ class Machine:
 
     # Processes --------------------------------------------------------------------------------------------------
 
-    def spawn(
-        self, name: str | None = None, cgroup: Group | str | None = None, oom_score_adj: int = 0
-    ) -> Process:
+    def spawn(self, name: str | None = None, cgroup: Group | str | None = None, oom_score_adj: int = 0) -> Process:
         """A new process that holds nothing, a child of init, in `cgroup` (else in the root group)."""
         group, adj = self.cgroups.find(cgroup), check_adj(oom_score_adj)
         process = self.add_process(self.new_name(name, "process "), self.init, group)
@@ -340,7 +338,6 @@ class Machine:
         if self._callbacks:
             for callback in list(self._callbacks):
                 callback(self)
-
 
     def _charge(self, word: int, pages: int) -> None:
         self.cgroups.of(word).charge(word & KIND, pages)

@@ -337,5 +337,3 @@ def _parse_value(value: object) -> int:
         raise ValueError(f"value={value!r} does not fit into 64 bits: give a whole number of 0 to 2**64 - 1")
     word = operator.index(value)
     return word - (1 << 64) if word >> 63 else word
-
-

@@ -146,9 +146,7 @@ class Killer:
         frames = self.machine.frames
         usage = frames.used + frames.tables if domain.parent is None else domain.usage
         groups = {task.name: task.process.cgroup.path for task in tasks}
-        report = Report(
-            self.machine.clock, caller.name, asked, done, domain.path, usage, limit, tasks, groups, killed
-        )
+        report = Report(self.machine.clock, caller.name, asked, done, domain.path, usage, limit, tasks, groups, killed)
         self.reports.append(report)
         for task in killed:
             task.process.cgroup.count_event("oom_kill")

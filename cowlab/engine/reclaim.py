@@ -130,6 +130,7 @@ class Reclaim:
         """Is a walk worth while?"""
         swap = self.machine.swap
         return bool(domain.charged[fr.FILE] or swap.in_cache or (swap.total and self._kind(domain) == "anon"))
+
     def _next(self, generation: Generation, want: int, kind: str) -> Words | None:
         """The oldest units, of file pages and of anonymous ones (`kind`) as swappiness says; None if all are taken."""
         anon, file = generation.left(kind), generation.left("file")
