@@ -1,6 +1,11 @@
-"""Reads and writes of many pages: the range form where it applies, else page by page.
+"""Reads and writes of many pages: in batches that look alike where that is exact, else page by page.
 
-Both forms stop before the page that finds no free frame, have room made for it, and go on.
+Both stop before the page that finds no free frame, have room made for it, and go on.
+
+Page by page go: a single page; a machine with a policy for eviction, which sees each touch; a rule that may do more
+than look at its page (batchable.py) or tells pages of a batch apart, and one of a learner's for pages named twice;
+pages that are charged to another group when they are swapped in, or that a shared object has in a slot; the pages at
+an unaligned start of an area that is read.
 """
 
 from __future__ import annotations
@@ -11,12 +16,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import ages, faults, needs, ranges, swapping
+from . import ages, faults
 from .address_space import Area, NoFreeFrame
-from .chunks import CHUNK, Words, some
+from .batchable import OWN, batched
+from .batches import Batch, OneByOne, Rule, reading
+from .chunks import CHUNK, SHIFT, Words, expand, some
+from .effects import Work, whole_or_pages
 from .errors import Error
+from .frames import ANON, OWNER
 from .page import WINDOW, Page, Tally
-from .page_table import FRAME_SHIFT, PRESENT, WRITABLE, ZERO, is_swapped
+from .page_table import FRAME_SHIFT, GIB_SHIFT, PRESENT, WRITABLE, ZERO, is_swapped
 from .runs import Range, Scatter, Selection
 
 if TYPE_CHECKING:
@@ -37,45 +46,98 @@ class Rules:
     on_protect: PageRule = faults.on_protect
 
 
-DEFAULT_RULES = Rules()
 MOST_ORDERED = 4096
 """Of more scattered pages that a call fills or copies, the order of use is not kept: all count as used at once."""
 
 
 def touch(mapping: Mapping, area: Area, selection: Selection, write: bool, value: int | None, tally: Tally) -> None:
     """Read or write the pages of `selection`, all in `area`. Where frames lack, make room (shortage.py) and go on."""
-    if len(selection) == 1 or mapping.process.machine.evict_policy is not None:
+    rule = mapping.rules.on_write if write else mapping.rules.on_read
+    verdict = None if len(selection) == 1 or mapping.process.machine.evict_policy else batched(rule)
+    if verdict is None or (rule not in OWN and selection.again):
         _one_by_one(mapping, area, selection, write, value, tally)
         return
-    if not write and mapping.backing is not None and not mapping.page_by_page:
+    if not write and mapping.backing is not None:
         selection = _read_shifted_window(mapping, area, selection, tally)
+    access = _Access(mapping, area, Rule(rule, verdict, mapping, area), write, value, tally)
     while len(selection):
-        if _special(mapping, selection):  # asked anew: making room may have taken pages of the selection
-            _one_by_one(mapping, area, selection, write, value, tally)
-            return
-        head, selection = selection.cut(_with_room(mapping, selection, write))
-        if len(head):
-            (_one_by_one if mapping.page_by_page else _touch_range)(mapping, area, head, write, value, tally)
+        selection = access.go_on(selection)
+
+
+class _Access:
+    """A read or write of many pages, in batches."""
+
+    def __init__(self, mapping: Mapping, area: Area, rule: Rule, write: bool, value: int | None, tally: Tally) -> None:
+        self.mapping, self.area, self.rule = mapping, area, rule
+        self.write, self.value, self.tally = write, value, tally
+
+    def go_on(self, selection: Selection) -> Selection:
+        """Treat as many pages as frames suffice for, or one, for which room is made; the pages that are left."""
+        batches = self._batches(selection)
+        if batches is None:
+            head, rest = selection.cut(len(selection))
         else:
-            one, selection = selection.cut(1)
-            _one_by_one(mapping, area, one, write, value, tally)
+            fits = fitting(self.mapping, selection, batches)
+            if fits == len(selection):
+                self._do(selection, batches)
+                return selection.cut(fits)[1]
+            head, rest = selection.cut(self._with_room(selection, fits))
+            batches = self._batches(head) if len(head) else None  # anew: making room may have taken pages of it
+        if batches is not None:
+            self._do(head, batches)
+            return rest
+        if not len(head):
+            head, rest = selection.cut(1)
+        _one_by_one(self.mapping, self.area, head, self.write, self.value, self.tally)
+        return rest
 
+    def _batches(self, selection: Selection) -> list[Batch] | None:
+        """The batches of `selection`; None if it has to go page by page."""
+        if _special(self.mapping, selection):
+            return None
+        try:
+            if not self.write and self.mapping.backing is not None:
+                batches = reading(self.rule, selection)
+            else:
+                batches = [b for run in selection.runs(self.mapping) for b in self.rule.batches(run)]
+        except OneByOne:
+            return None
+        needed = WRITABLE if self.write else PRESENT  # else the processor takes the same fault again: see _one_by_one
+        return batches if all(batch.effect.entry & needed for batch in batches) else None
 
-def _with_room(mapping: Mapping, selection: Selection, write: bool) -> int:
-    """How many pages of `selection` frames suffice for; where for none, a batch is reclaimed first.
+    def _with_room(self, selection: Selection, fits: int) -> int:
+        """How many pages of `selection` frames suffice for; where for none, a batch is reclaimed first.
 
-    On large machines a range is cut between chunks, as long as reclaim helps, so that these stay whole.
-    """
-    fits = _fitting(mapping, selection, write)
-    if fits == len(selection):
-        return fits
-    machine = mapping.process.machine
-    whole = isinstance(selection, Range) and machine.reclaim.batch(machine.cgroups.root) >= CHUNK
-    cut = _to_chunk(selection, fits) if whole else fits
-    if cut or not machine.shortage.reclaim_ahead(mapping.process):
-        return cut or fits
-    fits = _fitting(mapping, selection, write)
-    return (_to_chunk(selection, fits) if whole else fits) or fits
+        On large machines a range is cut between chunks, as long as reclaim helps, so that these stay whole.
+        """
+        machine = self.mapping.process.machine
+        whole = isinstance(selection, Range) and machine.reclaim.batch(machine.cgroups.root) >= CHUNK
+        cut = _to_chunk(selection, fits) if whole else fits
+        if cut or not machine.shortage.reclaim_ahead(self.mapping.process):
+            return cut or fits
+        batches = self._batches(selection)
+        if batches is None:
+            return 0
+        fits = fitting(self.mapping, selection, batches)
+        return (_to_chunk(selection, fits) if whole else fits) or fits
+
+    def _do(self, selection: Selection, batches: list[Batch]) -> None:
+        """Read or write pages that frames suffice for."""
+        tally = self.tally
+        before = tally.zero_fill + tally.copy
+        for batch in batches:
+            for part in whole_or_pages(batch):
+                Work(part, self.area, selection, self.value).do(tally)
+            if batch.around is not None and batch.effect.other is not None:
+                run = batch.around
+                near = Batch(run, run.words_of(run.table), batch.effect.other, enters=True, touches=False)
+                Work(near, self.area).do(tally)
+        tally.touched += len(selection)
+        fresh = tally.zero_fill + tally.copy - before
+        if fresh != len(selection) or isinstance(selection, Range) or fresh <= MOST_ORDERED:
+            ages.mark(self.mapping, selection)
+        else:  # a new frame each, marked when it was taken
+            self.mapping.frames.now += fresh
 
 
 def _to_chunk(selection: Selection, pages: int) -> int:
@@ -83,25 +145,6 @@ def _to_chunk(selection: Selection, pages: int) -> int:
     if pages == len(selection) or not isinstance(selection, Range):
         return pages
     return max(0, (selection.start + pages) // CHUNK * CHUNK - selection.start)
-
-
-def _touch_range(
-    mapping: Mapping, area: Area, selection: Selection, write: bool, value: int | None, tally: Tally
-) -> None:
-    """Read or write pages that frames suffice for."""
-    before = tally.zero_fill + tally.copy
-    if write:
-        if mapping.private and area.family is None:
-            mapping.areas.found_family(area)
-        ranges.write(mapping, selection, value, tally)
-    else:
-        ranges.read(mapping, area, selection, tally)
-    tally.touched += len(selection)
-    fresh = tally.zero_fill + tally.copy - before
-    if fresh != len(selection) or isinstance(selection, Range) or fresh <= MOST_ORDERED:
-        ages.mark(mapping, selection)
-    else:  # a new frame each, marked when it was taken
-        mapping.frames.now += fresh
 
 
 def _one_by_one(
@@ -150,7 +193,11 @@ def _special(mapping: Mapping, selection: Selection) -> bool:
     backing = mapping.backing
     if backing is not None and backing.name is None and backing.reclaimed:
         return some(is_swapped(backing.table.get(selection.pages())))
-    return not swapping.one_owner(mapping, selection)
+    if not mapping.swapped or len(mapping.process.machine.cgroups.by_number) == 1:
+        return False
+    entries = mapping.table.get(selection.pages())
+    words = mapping.swap.slots.words.get(entries[is_swapped(entries)] >> FRAME_SHIFT)
+    return some(words & OWNER != mapping.space.group.owner | ANON)
 
 
 def _read_shifted_window(mapping: Mapping, area: Area, selection: Selection, tally: Tally) -> Selection:
@@ -165,26 +212,48 @@ def _read_shifted_window(mapping: Mapping, area: Area, selection: Selection, tal
     return rest
 
 
-def _fitting(mapping: Mapping, selection: Selection, write: bool) -> int:
+# How far frames suffice ------------------------------------------------------------------------------------------
+
+
+def fitting(mapping: Mapping, selection: Selection, batches: list[Batch]) -> int:
     """How many pages of `selection`, from its first on, the free frames suffice for."""
-    free = max(0, mapping.space.room)
-    tables = mapping.space.table_frames(mapping.table.missing_tables(selection.chunks))
-    reads = mapping.swapped or (mapping.private and mapping.backing)
-    most = 2 if reads else 1  # frames a page: one to read it, one for the copy
-    if most * len(selection) + tables <= free:
+    room = max(0, mapping.space.room)
+    tables = any(batch.effect.table for batch in batches)
+    need = sum(batch.effect.taken * batch.pages for batch in batches)
+    if tables:
+        need += mapping.space.table_frames(mapping.table.missing_tables(selection.chunks))
+    if need <= room:
         return len(selection)
-    if isinstance(selection, Range):
-        return needs.fitting(mapping, selection, write, free)
-    if needs.need(mapping, selection, write) <= free:
-        return len(selection)
-    fits, too_many = 0, len(selection)
-    while too_many - fits > 1:
-        middle = (fits + too_many) // 2
-        if needs.need(mapping, selection.cut(middle)[0], write) <= free:
-            fits = middle
-        else:
-            too_many = middle
-    return fits
+    parts = _tables_needed(mapping, selection) if tables and mapping.space.tables_take_frames else []
+    parts += [_needs(batch, selection) for batch in batches if batch.effect.taken]
+    position = np.concatenate([at for at, _, _ in parts])
+    each = np.repeat([taken for _, taken, _ in parts], [len(at) for at, _, _ in parts])
+    weight = np.repeat([weight for _, _, weight in parts], [len(at) for at, _, _ in parts])
+    order = np.argsort(position, kind="stable")
+    total = np.cumsum((each * weight)[order])
+    first = int(np.searchsorted(total, room, side="right"))  # the first that does not fit as a whole
+    i = order[first]
+    left = room - (int(total[first - 1]) if first else 0)
+    return int(position[i]) + left // int(each[i])
+
+
+def _needs(batch: Batch, selection: Selection) -> tuple[Words, int, int]:
+    """When the words of a batch are touched first, the frames that each page takes, and how many pages a word is."""
+    run = batch.run
+    pages = run.numbers() << SHIFT if run.whole else run.numbers()
+    return selection.positions(pages), batch.effect.taken, run.weight
+
+
+def _tables_needed(mapping: Mapping, selection: Selection) -> list[tuple[Words, int, int]]:
+    """The same for leaves, middle and upper tables that are missing."""
+    table, chunks = mapping.table, selection.chunks
+    numbers = expand(chunks)
+    middles, uppers = table.missing_upper_levels(chunks)
+    of_middles = selection.first_in(middles, GIB_SHIFT)
+    above = (middles + table.gib) >> SHIFT
+    of_uppers = np.array([of_middles[above == upper].min() for upper in uppers], np.int64)
+    of_leaves = selection.first_in(numbers[~table.leaves[chunks]], SHIFT)
+    return [(at, 1, 1) for at in (of_leaves, of_middles, of_uppers)]
 
 
 def by_area(mapping: Mapping, pages: Words) -> Iterator[tuple[Area, Scatter]]:

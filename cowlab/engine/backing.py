@@ -151,11 +151,6 @@ class Backing:
             values[here] = table.get(words[here] >> FRAME_SHIFT)
         return values
 
-    def refaults(self, pages: Words | int) -> int:
-        """How many of `pages` were in memory before and were reclaimed."""
-        words = self.table.get(np.atleast_1d(pages))
-        return int(np.count_nonzero(words & (SHADOW | SWAPPED)))
-
     def release(self) -> None:
         """Free all frames and slots: the last mapping of a shared object is gone."""
         words = self.table.get(np.arange(self.pages))

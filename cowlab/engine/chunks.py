@@ -119,9 +119,9 @@ class Table:
 
     __slots__ = ("dense", "first", "head", "pool", "row", "step", "stepped")
 
-    def __init__(self, pool: Pool, chunks: int, head: Words | None = None) -> None:
+    def __init__(self, pool: Pool, chunks: int) -> None:
         self.pool = pool
-        self.head: Words = np.zeros((3, chunks), np.int64) if head is None else head
+        self.head: Words = np.zeros((3, chunks), np.int64)
         self.first, self.step, self.row = self.head
         self.dense = 0  # chunks that are; while there is none, no row is looked at
         self.stepped = False  # was a step other than 0 ever set? Until then `step` is not touched
@@ -146,21 +146,6 @@ class Table:
             head[:, : len(self)] = self.head
             self.head = head
             self.first, self.step, self.row = head
-
-    def take_rows(self, other: Table) -> None:
-        """Own the dense chunks: the head was copied from `other`, which keeps its rows."""
-        self.dense, self.stepped = other.dense, other.stepped
-        if self.dense:
-            where = self.row.nonzero()[0]
-            rows = self.pool.take(len(where))
-            self.pool.words[rows] = self.pool.words[self.row[where]]
-            self.row[where] = rows
-
-    def clear_bits(self, bits: int) -> None:
-        """Clear `bits` in all words, where they are bits of `first` alone."""
-        self.first &= ~bits
-        if self.dense:
-            self.pool.words[self.row[self.row > 0]] &= ~bits
 
     # One word ---------------------------------------------------------------------------------------------------
 

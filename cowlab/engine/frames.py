@@ -76,6 +76,11 @@ class _Stack:
         return self.items[: self.size]
 
 
+def is_free(word: int) -> bool:
+    """Is an anonymous frame with this word free: mapped by nobody, and not in the swap cache?"""
+    return word & _LEFT == ANON
+
+
 def group_of(words: Words) -> Words:
     """The numbers of the groups that frames with these words are charged to."""
     return cast(Words, words >> GROUP_SHIFT & GROUPS - 1)
@@ -160,7 +165,7 @@ class Frames:
         """One mapper less; `flags` are set; the frame's word. An anonymous frame that nobody maps is free."""
         word = (self.words.at(frame) | flags) - MAPPER
         self.words.put(frame, word)
-        if word & _LEFT == ANON:
+        if is_free(word):
             self.release_one(frame, word)
         return word
 
@@ -215,24 +220,30 @@ class Frames:
             self._merge()
         return n <= self._whole_chunks() and n * CHUNK <= self.free
 
-    def unmap_pages(self, frames: Words, flags: Words | int = 0) -> None:
-        """As `unmap`, for each of `frames`, none of them twice."""
-        slots = self.words.slots(frames)
-        words = (self.pool.flat[slots] | flags) - MAPPER
-        self.pool.flat[slots] = words
-        gone = words & _LEFT == ANON
-        if some(gone):
-            self.release(frames[gone], words[gone])
+    def change(self, at: Where, whole: bool, clear: int, flags: int, mappers: int, word: int | None = None) -> None:
+        """Clear and set flags of frames (or of all frames of uniform chunks), none of them twice; `mappers` more each.
 
-    def unmap_chunks(self, chunks: Where, flags: Words | int = 0) -> None:
-        """As `unmap`, for all frames of uniform `chunks`."""
-        words = (self.words.first[chunks] | flags) - MAPPER
-        self.words.first[chunks] = words
-        gone = words & _LEFT == ANON
-        if every(gone):
-            self.release_chunks(chunks, words)
-        elif some(gone):
-            self.release_chunks(expand(chunks)[gone], words[gone])
+        Anonymous frames that nobody maps then are free. `word` is the one that all have, if that is known.
+        """
+        if whole and word is not None:
+            word = (word & ~clear | flags) + mappers * MAPPER
+            self.words.first[at] = word
+            if mappers < 0 and is_free(word):
+                self.release_chunks(at, np.array([word]))
+            return
+        if whole:
+            words = (self.words.first[at] & ~clear | flags) + mappers * MAPPER
+            self.words.first[at] = words
+        else:
+            slots = self.words.slots(expand(at))
+            words = (self.pool.flat[slots] & ~clear | flags) + mappers * MAPPER
+            self.pool.flat[slots] = words
+        if mappers < 0 and some(gone := words & _LEFT == ANON):
+            numbers, words = (at, words) if every(gone) else (expand(at)[gone], words[gone])
+            if whole:
+                self.release_chunks(numbers, words)
+            else:
+                self.release(expand(numbers), words)
 
     def release(self, frames: Words, words: Words) -> None:
         """`frames`, which have these words, are free."""
@@ -241,9 +252,9 @@ class Frames:
         self._loose.push(np.sort(frames)[::-1])
 
     def release_chunks(self, chunks: Where, words: Words) -> None:
-        """As `release`, for whole chunks."""
+        """As `release`, for whole chunks; one word will do if they all have it."""
         numbers = expand(chunks)
-        self._uncount(words, CHUNK)
+        self._uncount(words, CHUNK if len(words) == len(numbers) else CHUNK * len(numbers))
         self.words.fill(chunks, 0)
         self.values.fill(chunks, POISON if self._poison else 0)
         self._whole.push(np.sort(numbers)[::-1])

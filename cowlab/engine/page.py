@@ -6,67 +6,25 @@ of. Each action that the kernel counts is counted here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from . import frames as fr
 from .address_space import Area
-from .backing import Backing
+from .backing import SHADOW, Backing
 from .chunks import SHIFT
 from .page_table import ALONE, DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, entry_for
+from .tally import Faults, Tally
 
 if TYPE_CHECKING:
     from .mapping import Mapping
+
+__all__ = ["OWNED", "WINDOW", "Faults", "Page", "Tally"]
 
 WINDOW = 16
 """Pages around a read fault that are mapped with it: fault_around_bytes, 64 KiB (mm/memory.c, do_fault_around)."""
 
 OWNED = fr.DIRTY | fr.EXCLUSIVE | fr.ANON
 """The word of a frame that a fault takes for private memory: its process alone has it, and nobody maps it yet."""
-
-
-class Faults(NamedTuple):
-    """What a call cost: faults by kind, and what they did. `major` ones waited for a disk.
-
-    `zeroed` frames were filled with zeros, `copied` ones from another frame; `reused` ones were taken over in place.
-    """
-
-    minor: int
-    major: int
-    zeroed: int
-    copied: int
-    reused: int
-
-
-@dataclass(slots=True)
-class Tally:
-    """Counts of one call, as it goes on."""
-
-    minor: int = 0
-    major: int = 0
-    zero_map: int = 0
-    zero_fill: int = 0
-    copy: int = 0
-    reuse: int = 0
-    file_map: int = 0
-    swap_in: int = 0
-    refault: int = 0  # of files; a page that is swapped in was in memory before by nature
-    touched: int = 0  # pages that the call is done with
-
-    def effects(self) -> tuple[tuple[str, int], ...]:
-        """Kinds of event, and how many pages each befell."""
-        return (
-            ("zero_map", self.zero_map),
-            ("zero_fill", self.zero_fill),
-            ("copy", self.copy),
-            ("reuse", self.reuse),
-            ("file_map", self.file_map),
-            ("swap_in", self.swap_in),
-        )
-
-    def faults(self) -> Faults:
-        """What the caller is told."""
-        return Faults(self.minor, self.major, self.zero_fill, self.copy, self.reuse)
 
 
 class Page:
@@ -112,17 +70,17 @@ class Page:
     @property
     def anonymous(self) -> bool:
         """Does the entry map a frame that belongs to no file and no shared object?"""
-        return not self.zero and self.present and self.frames.word(self.frame) & fr.KIND == fr.ANON
+        return not self.zero and self.present and self._word(self.frame) & fr.KIND == fr.ANON
 
     @property
     def mappers(self) -> int:
         """How many entries map this page's frame."""
-        return self.frames.mapcount(self.frame)
+        return self._word(self.frame) >> fr.COUNT_SHIFT
 
     @property
     def exclusive(self) -> bool:
         """Does the frame belong to this process alone (AnonExclusive)?"""
-        return self.anonymous and bool(self.frames.word(self.frame) & fr.EXCLUSIVE)
+        return self.anonymous and bool(self._word(self.frame) & fr.EXCLUSIVE)
 
     @property
     def swapped(self) -> bool:
@@ -134,7 +92,7 @@ class Page:
         """Can nobody else see the frame? It is anonymous, mapped once, and no swap slot still holds it for others."""
         if self.zero or not self.present:
             return False
-        word = self.frames.word(self.frame)
+        word = self._word(self.frame)
         return word & (fr.KIND | fr.CACHED) == fr.ANON and word < 2 * fr.MAPPER
 
     @property
@@ -183,11 +141,11 @@ class Page:
 
     def need_frame(self) -> None:
         """A frame can be had: one is free, and the groups may be charged for it."""
-        self.mapping.space.need_frames(1)
+        self._need(1)
 
     def take_frame(self) -> int:
         """A frame that is free, charged to the process's group and owned by this page alone; it holds zeros."""
-        return self.frames.allocate(self.mapping.space.group.owner | OWNED, 0)
+        return self._take(self._owner | OWNED)
 
     def zero_frame(self) -> int:
         """A free frame, filled with zeros."""
@@ -200,83 +158,77 @@ class Page:
         """A free frame with the content of `frame`."""
         self.need_frame()
         new = self.take_frame()
-        values = self.frames.values
-        values.put(new, values.at(frame))
+        self._copy_value(new, frame)
         self.tally.copy += 1
         return new
 
     def need_room_to_copy(self) -> None:
         """Frames can be had for the copy and for the file's page: making room for one must not take the other."""
-        self.mapping.space.need_frames(1 if self.cached_frame is not None else 2)
+        self._need(1 if self.cached_frame is not None else 2)
 
     def backing_frame(self) -> int:
         """The frame of the file or object that holds this page, brought into memory if need be. Counts the fault."""
-        assert self.backing
         frame = self.cached_frame
         if frame is not None:
             self.tally.minor += 1
             return frame
-        word = self.backing.table.at(self.number)
+        word = self._behind
         if word & SWAPPED:
-            self.mapping.need_swap_in(word >> FRAME_SHIFT, reads=1, copies=0)
-        else:
-            self.mapping.space.need_frames(1)
-        if word & SWAPPED:
+            self._need_read(word >> FRAME_SHIFT, 1, 0)
             self.tally.major += 1
             self.tally.swap_in += 1
         elif self.shared_memory:
+            self._need(1)
             self.tally.minor += 1
             self.tally.zero_fill += 1
         else:
+            self._need(1)
             self.tally.major += 1  # it waits for the disk
-            self.tally.refault += self.backing.refaults(self.number)
-        return self.backing.create(self.number, self._owner)
+            self.tally.refault += bool(word & SHADOW)
+        return self._bring_in()
 
     def swapped_frame(self, write: bool) -> int:
         """The frame that holds this swapped page, read from its slot unless the swap cache has it. Counts the fault.
 
         For a write that will have to copy, a frame for the copy must be free as well.
         """
-        swap, slot = self.mapping.swap, self.entry >> FRAME_SHIFT
-        frame = swap.cached_frame(slot)
-        last = swap.slots.mapcount(slot) == 1 and (frame is None or not self.frames.mapcount(frame))
+        frame = self._cached()
+        last = self._named() == 1 and (frame is None or self._word(frame) < fr.MAPPER)
         alone = bool(self.entry & ALONE) or last
-        self.mapping.need_swap_in(slot, int(frame is None), int(write and not alone))
+        self._need_read(self.entry >> FRAME_SHIFT, int(frame is None), int(write and not alone))
         if frame is not None:
             self.tally.minor += 1
             return frame
         self.tally.major += 1
         self.tally.swap_in += 1
-        return swap.read(slot)
+        return self._read()
 
     def map_swapped(self, frame: int) -> None:
         """Let the entry map `frame` instead of its slot; writable if nobody else can see the frame or its slot."""
         slot, alone = self.entry >> FRAME_SHIFT, bool(self.entry & ALONE)
-        self.frames.map(frame)
-        self.mapping.swap.drop(slot)
-        word = self.frames.word(frame)
+        self._put_word(frame, self._word(frame) + fr.MAPPER)
+        self._forget(slot)
+        word = self._word(frame)
         alone = alone or (not word & fr.CACHED and word < 2 * fr.MAPPER)
         if alone:
-            self.frames.words.put(frame, word | fr.EXCLUSIVE)
-        self.mapping.swapped -= 1
-        self.mapping.anon += 1
+            self._put_word(frame, word | fr.EXCLUSIVE)
+        self._count(anon=1, swapped=-1)
         self._set(entry_for(frame, alone and not self.protected, dirty=True))
 
     def map(self, frame: int, writable: bool, dirty: bool) -> None:
         """Let the entry map `frame`."""
         self._set(entry_for(frame, writable, dirty))
-        word = self.frames.map(frame)
-        self.mapping.count_mapped(word, 1)
+        word = self._map(frame)
         self.tally.file_map += word & fr.KIND != fr.ANON
 
     def adopt(self, entry: int) -> None:
         """Let this page's entry be `entry`, copied from another process: its frame has one mapper more."""
         self._set(entry)
         if self.swapped:
-            self.mapping.swapped += 1
-            self.mapping.swap.slots.map(entry >> FRAME_SHIFT)
+            self._count(swapped=1)
+            self._name(entry >> FRAME_SHIFT)
         elif not self.zero:
-            self.mapping.count_mapped(self.frames.map(self.frame), 1)
+            self._map(self.frame)
 
     def map_zero(self) -> None:
         """Let the entry map the shared zero page, read-only."""
@@ -292,16 +244,15 @@ class Page:
     def drop(self, entry: int) -> None:
         """The frame or slot that `entry` named loses it; a dirty entry leaves a dirty frame."""
         if entry & SWAPPED:
-            self.mapping.swapped -= 1
-            self.mapping.swap.drop(entry >> FRAME_SHIFT)
+            self._count(swapped=-1)
+            self._forget(entry >> FRAME_SHIFT)
         elif entry & PRESENT and not entry & ZERO:
-            word = self.frames.unmap(entry >> FRAME_SHIFT, fr.DIRTY if entry & DIRTY else 0)
-            self.mapping.count_mapped(word, -1)
+            self._unmap(entry >> FRAME_SHIFT, fr.DIRTY if entry & DIRTY else 0)
 
     def reuse(self) -> None:
         """Take the frame over in place: it is exclusive from here on."""
         self.tally.reuse += 1
-        self.frames.words.put(self.frame, self.frames.word(self.frame) | fr.EXCLUSIVE)
+        self._put_word(self.frame, self._word(self.frame) | fr.EXCLUSIVE)
         self.set_writable(True)
 
     def set_writable(self, writable: bool) -> None:
@@ -315,14 +266,14 @@ class Page:
 
     def set_frame_dirty(self) -> None:
         """The frame itself is dirty: it stays so when this entry is gone."""
-        self.frames.words.put(self.frame, self.frames.word(self.frame) | fr.DIRTY)
+        self._put_word(self.frame, self._word(self.frame) | fr.DIRTY)
 
     def clear_exclusive(self) -> None:
         """The frame, or what the slot holds, belongs to this process alone no longer."""
         if self.swapped:
             self._set(self.entry & ~ALONE)
         elif not self.zero:
-            self.frames.words.put(self.frame, self.frames.word(self.frame) & ~fr.EXCLUSIVE)
+            self._put_word(self.frame, self._word(self.frame) & ~fr.EXCLUSIVE)
 
     def neighbours(self) -> list[tuple[Page, int]]:
         """What a read fault here maps as well: pages of the window that are in memory and not mapped, their frames."""
@@ -335,11 +286,77 @@ class Page:
         first = max(self.number // WINDOW * WINDOW, self.area.start)
         return first, min(first + WINDOW, ((self.number >> SHIFT) + 1) << SHIFT, self.area.stop)
 
+    # What they are made of: the stores. stand_in.py has the same for a page that stands for many ------------------
+
     @property
     def _owner(self) -> int:
         """The bits of a frame's word that charge it to the process's group."""
         return self.mapping.space.group.owner
 
+    def _need(self, frames: int) -> None:
+        self.mapping.space.need_frames(frames)
+
     def _set(self, entry: int) -> None:
         self.entry = entry
         self.mapping.table.put(self.number, entry)
+
+    def _count(self, anon: int = 0, other: int = 0, swapped: int = 0) -> None:
+        """The mapping has so many more pages of each sort."""
+        mapping = self.mapping
+        mapping.anon, mapping.other, mapping.swapped = (
+            mapping.anon + anon,
+            mapping.other + other,
+            mapping.swapped + swapped,
+        )
+
+    def _word(self, frame: int) -> int:
+        return self.frames.word(frame)
+
+    def _put_word(self, frame: int, word: int) -> None:
+        self.frames.words.put(frame, word)
+
+    def _take(self, word: int) -> int:
+        return self.frames.allocate(word, 0)
+
+    def _copy_value(self, new: int, old: int) -> None:
+        values = self.frames.values
+        values.put(new, values.at(old))
+
+    def _map(self, frame: int) -> int:
+        """One mapper more; the frame's word."""
+        word = self.frames.map(frame)
+        self.mapping.count_mapped(word, 1)
+        return word
+
+    def _unmap(self, frame: int, flags: int) -> None:
+        self.mapping.count_mapped(self.frames.unmap(frame, flags), -1)
+
+    @property
+    def _behind(self) -> int:
+        """What the file or shared object has for this page; see backing.py."""
+        assert self.backing
+        return self.backing.table.at(self.number)
+
+    def _bring_in(self) -> int:
+        assert self.backing
+        return self.backing.create(self.number, self._owner)
+
+    def _need_read(self, slot: int, reads: int, copies: int) -> None:
+        self.mapping.need_swap_in(slot, reads, copies)
+
+    def _cached(self) -> int | None:
+        """The frame in which the swap cache has this swapped page, or None."""
+        return self.mapping.swap.cached_frame(self.entry >> FRAME_SHIFT)
+
+    def _named(self) -> int:
+        """How many entries name the slot of this swapped page."""
+        return self.mapping.swap.slots.mapcount(self.entry >> FRAME_SHIFT)
+
+    def _read(self) -> int:
+        return self.mapping.swap.read(self.entry >> FRAME_SHIFT)
+
+    def _name(self, slot: int) -> None:
+        self.mapping.swap.slots.map(slot)
+
+    def _forget(self, slot: int) -> None:
+        self.mapping.swap.drop(slot)

@@ -62,23 +62,15 @@ class Tables:
 class PageTable(Table):
     """Entries of one mapping of `pages` pages whose page 0 lies at GiB number `gib` of the address space."""
 
-    __slots__ = ("gib", "leaves", "middles", "uppers")
+    __slots__ = ("gib", "leaves", "middles", "pages", "uppers")
 
     def __init__(self, pool: Pool, pages: int, gib: int, uppers: set[int]) -> None:
         chunks = -(-pages // CHUNK)
         super().__init__(pool, chunks)
-        self.gib = gib
+        self.gib, self.pages = gib, pages
         self.leaves: Mask = np.zeros(chunks, np.bool_)
         self.middles: Mask = np.zeros(-(-chunks // CHUNK), np.bool_)
         self.uppers = uppers  # of the process: numbers of the 512 GiB ranges that have a table
-
-    def copy(self, tables: Tables, uppers: set[int]) -> PageTable:
-        """A table with the same entries and these table pages, in a process that has `uppers`."""
-        table = PageTable.__new__(PageTable)
-        Table.__init__(table, self.pool, 0, self.head.copy())
-        table.gib, table.leaves, table.middles, table.uppers = self.gib, tables.leaves, tables.middles, uppers
-        table.take_rows(self)
-        return table
 
     def missing_tables(self, chunks: Where) -> int:
         """Table pages that touching `chunks` would add."""
@@ -137,10 +129,8 @@ class PageTable(Table):
         return {upper for first, last in ends for upper in range(first >> SHIFT, (last >> SHIFT) + 1)}
 
     def clear(self, start: int, stop: int) -> None:
-        """Set the entries of pages [start, stop) to 0."""
-        first, last = -(-start // CHUNK), stop >> SHIFT
-        if first >= last:
-            self.set(np.arange(start, stop), 0)
-            return
-        self.fill(slice(first, last), 0)
-        self.set(np.concatenate([np.arange(start, first << SHIFT), np.arange(last << SHIFT, stop)]), 0)
+        """Give the rows of dense chunks back that lie whole in pages [start, stop), or reach to the end of the mapping,
+        and whose entries are 0 by now."""
+        last = -(-stop // CHUNK) if stop == self.pages else stop >> SHIFT
+        if -(-start // CHUNK) < last:
+            self.fill(slice(-(-start // CHUNK), last), 0)

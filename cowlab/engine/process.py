@@ -6,14 +6,15 @@ import errno
 from typing import TYPE_CHECKING
 
 from ..units import PAGE_SIZE, format_pages, pages_in
-from . import access, calls, forking, oom, procfs
+from . import access, calls, oom, procfs, sweep
+from .access import ForkRule
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
 from .backing import Backing
 from .commit import MODES, Request, explain
 from .errors import Deadlock, Error, NoSuchProcess
 from .mapping import Mapping, check_kind, check_prot
-from .page import Page, Tally
-from .page_table import ALONE, GIB_SHIFT, WRITABLE, PageTable, Tables
+from .page import Tally
+from .page_table import GIB_SHIFT, PageTable, Tables
 from .runs import Range
 
 if TYPE_CHECKING:
@@ -335,7 +336,7 @@ class Process:
             pages += each.count
         need = self.space.table_frames(pages + len(uppers))
         if not self.machine.copy_on_write:
-            need += sum(forking.eager_pages(mapping) for mapping in self.mappings.values())
+            need += sum(sweep.fork_needs(fork_rule(self.machine), mapping) for mapping in self.mappings.values())
         return need
 
     def _no_room(self, what: str) -> str:
@@ -352,36 +353,21 @@ def copy_mapping(mapping: Mapping, tables: Tables, child: Process) -> int:
 
     Only areas with a family are copied; the others start empty, and are filled by faults.
     """
-    copied = [area for area in mapping.areas if area.family]
-    copy_on_write, by_page = child.machine.copy_on_write, mapping.page_by_page and child.machine.copy_on_write
-    if copied and not by_page:
-        if copy_on_write:
-            mapping.table.clear_bits(WRITABLE | ALONE if mapping.swapped else WRITABLE)
-        elif mapping.swapped:
-            mapping.table.clear_bits(ALONE)  # slots are shared all the same: whoever writes first copies
-        table = mapping.copy_entries(tables, child)
-    else:
-        table = PageTable(mapping.frames.pool, mapping.pages, mapping.table.gib, child.space.uppers)
+    table = PageTable(mapping.frames.pool, mapping.pages, mapping.table.gib, child.space.uppers)
     areas = mapping.areas.copy_for_child()
     copy = Mapping(child, mapping.name, mapping.kind, mapping.pages, areas, table)
     child.space.adopt(copy, mapping.backing)
+    copied = [area for area in mapping.areas if area.family]
     if copied:
         child.space.take_tables(table, tables, mapping.space.group)
-        if by_page:
-            _fork_by_page(mapping, copy, copied)
-        elif copy_on_write:
-            forking.fork(mapping, copy, copied)
-        else:
-            forking.fork_eagerly(copy, copied)
+    for area in copied:
+        sweep.fork(fork_rule(child.machine), mapping, area, copy)
     return copy.anon + copy.other
 
 
-def _fork_by_page(mapping: Mapping, copy: Mapping, copied: list[Area]) -> None:
-    for area in copied:
-        for number in range(area.start, area.stop):
-            page = Page(mapping, area, number, Tally())
-            if page.present or page.swapped:
-                mapping.rules.on_fork(page, Page(copy, area, number, Tally()))
+def fork_rule(machine: Machine) -> ForkRule:
+    """What copies a page at fork."""
+    return machine.rules.on_fork if machine.copy_on_write else sweep.copy_at_once
 
 
 def check_adj(adj: object) -> int:

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import frames as fr
 from .chunks import CHUNK, MASK, SHIFT, Table, Where, Words, compact, distinct, every, expand
-from .page_table import DIRTY, FRAME_SHIFT, NEXT_FRAME, has_frame, is_swapped
+from .page_table import FRAME_SHIFT, NEXT_FRAME, has_frame, is_swapped
 
 if TYPE_CHECKING:
     from .frames import Frames
@@ -35,6 +34,8 @@ class Range:
     def __len__(self) -> int:
         return self.stop - self.start
 
+    again = False  # is a page named twice?
+
     def cut(self, n: int) -> tuple[Range, Range]:
         """The first `n` pages, and the others."""
         return Range(self.start, self.start + n), Range(self.start + n, self.stop)
@@ -42,6 +43,14 @@ class Range:
     def numbers(self) -> range:
         """The pages one after the other, as Python's numbers."""
         return range(self.start, self.stop)
+
+    def positions(self, pages: Words) -> Words:
+        """As which touch of the call, counted from 0, each of these pages is touched first."""
+        return pages - self.start
+
+    def first_in(self, blocks: Words, shift: int) -> Words:
+        """As which touch the first page of each block of 2**shift pages is touched."""
+        return cast(Words, np.maximum(blocks << shift, self.start) - self.start)
 
     def pages(self) -> Words:
         return np.arange(self.start, self.stop)
@@ -84,8 +93,29 @@ class Scatter:
         """The pages one after the other, as Python's numbers."""
         return cast(list[int], self.order.tolist())
 
+    @cached_property
+    def _first(self) -> tuple[Words, Words]:
+        pages, position = np.unique(self.order, return_index=True)
+        return pages, position.astype(np.int64)
+
+    def positions(self, pages: Words) -> Words:
+        """As which touch of the call, counted from 0, each of these pages is touched first."""
+        known, position = self._first
+        return position[np.searchsorted(known, pages)]
+
+    def first_in(self, blocks: Words, shift: int) -> Words:
+        """As which touch the first page of each block of 2**shift pages is touched."""
+        known, position = self._first
+        begin = np.searchsorted(known >> shift, blocks)
+        return cast(Words, np.minimum.reduceat(position, begin)) if len(blocks) else blocks
+
     def pages(self) -> Words:
         return self.order
+
+    @property
+    def again(self) -> bool:
+        """Is a page named twice?"""
+        return len(self.sorted) < len(self.order)
 
     @cached_property
     def sorted(self) -> Words:
@@ -128,7 +158,15 @@ class Run:
 
     def pick(self, mask: Mask) -> Run:
         """The part of this run where `mask` is true."""
-        return self if every(mask) else Run(self.mapping, self.numbers()[mask], self.whole)
+        if every(mask):
+            return self
+        at = self.numbers()[mask]
+        return Run(self.mapping, compact(at) if self.whole else at, self.whole)
+
+    @property
+    def chunks(self) -> Where:
+        """The chunks in which its pages lie."""
+        return self.at if self.whole else distinct(self._pages >> SHIFT)
 
     def as_pages(self) -> Run:
         """The same pages, one by one."""
@@ -145,12 +183,6 @@ class Run:
     def frame_words(self, frames: Where) -> Words:
         return self.frames.words.at_all(frames, self.whole)
 
-    def set_frame_words(self, frames: Where, words: Words) -> None:
-        if self.whole:
-            self.frames.words.first[frames] = words
-        else:
-            self.frames.words.set(expand(frames), words)
-
     def set_values(self, frames: Where, value: int) -> None:
         if self.whole:
             self.frames.values.fill(frames, value)
@@ -164,18 +196,29 @@ class Run:
         else:
             self.table.set(self._pages, expand(frames) << FRAME_SHIFT | bits)
 
-    def set_entries(self, entries: Words | int) -> None:
-        """Change bits of the entries, or set all of them to one word without a frame."""
-        if not self.whole:
-            self.table.set(self._pages, entries)
-        elif isinstance(entries, int):
-            self.table.fill(self.at, entries)
+    def set_entries(self, entry: int) -> None:
+        """Set all entries to one that names no frame."""
+        if self.whole:
+            self.table.fill(self.at, entry)
         else:
-            self.table.first[self.at] = entries
+            self.table.set(self._pages, entry)
 
-    def new_anon(self, value: int | None) -> Where:
-        """Frames as the fault that makes them leaves them, charged to the process's group."""
-        word = fr.NEW_ANON | self.mapping.space.group.owner
+    def set_flags(self, entries: Words) -> None:
+        """Set the entries to these, which name the same frames or slots as before."""
+        if self.whole:
+            self.table.first[self.at] = entries
+        else:
+            self.table.set(self._pages, entries)
+
+    def set_numbers(self, entries: Words) -> None:
+        """Set the entries to these, which name frames or slots that follow each other in each chunk."""
+        if self.whole:
+            self.table.fill(self.at, entries, NEXT_FRAME)
+        else:
+            self.table.set(self._pages, entries)
+
+    def take(self, word: int, value: int | None) -> Where:
+        """As many free frames with this word."""
         if self.whole:
             return self.frames.allocate_chunks(len(self), word, value)
         return self.frames.allocate_pages(len(self), word, value)
@@ -186,14 +229,6 @@ class Run:
             values.copy_chunks(to, source)
         else:
             values.set(expand(to), values.get(expand(source)))
-
-    def unmap_frames(self, frames: Where, entries: Words | None) -> None:
-        """`frames` lose a mapper; dirty `entries` leave dirty frames."""
-        flags = 0 if entries is None else (entries & DIRTY) * (fr.DIRTY // DIRTY)
-        if self.whole:
-            self.frames.unmap_chunks(frames, flags)
-        else:
-            self.frames.unmap_pages(expand(frames), flags)
 
 
 def _pages_of(chunks: Words) -> Words:

@@ -99,13 +99,13 @@ class Swap:
 
     def drop_pages(self, slots: Words) -> None:
         """As `drop`, for each of `slots`, none of them twice."""
-        self.slots.unmap_pages(slots)
+        self.slots.change(slots, False, 0, 0, -1)
         gone = slots[self.slots.words.get(slots) == 0]
         self.forget(gone)
 
     def drop_chunks(self, slots: Where) -> None:
         """As `drop_pages`, for whole chunks of slots."""
-        self.slots.unmap_chunks(slots)
+        self.slots.change(slots, True, 0, 0, -1)
         numbers = expand(slots)
         gone = numbers[self.slots.words.first[slots] == 0]
         if len(gone) and some(self.cached(gone, True)):
