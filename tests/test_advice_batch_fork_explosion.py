@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cowlab import Machine, OutOfMemory, goals, scenarios, trace
-from cowlab.questions import batch_fork_explosion as questions
-from cowlab.questions.batch_fork_explosion import batch, in_use, killed
+from cowlab.course.questions import batch_fork_explosion as questions
+from cowlab.course.questions.batch_fork_explosion import batch, in_use, killed
 from cowlab.scenarios.operations import filled
 from cowlab.units import pages_in, parse_size
 from cowlab.views import Lab

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cowlab import goals, scenarios
-from cowlab.questions.zygote_savings import from_scratch, from_zygote, in_use, saved, start_times
+from cowlab.course.questions.zygote_savings import from_scratch, from_zygote, in_use, saved, start_times
 from cowlab.views import Lab
 
 

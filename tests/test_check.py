@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from cowlab import check
-from cowlab._linux import host
-from cowlab.check import Finding
+from cowlab.linux import host
+from cowlab.program import check
+from cowlab.program.check import Finding
 
 
 def found(name: str) -> Finding:

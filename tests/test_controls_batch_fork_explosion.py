@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from cowlab import Machine, scenarios
+from cowlab.course.questions.batch_fork_explosion import killed
 from cowlab.goals.facts import in_use
-from cowlab.questions.batch_fork_explosion import killed
 from cowlab.units import parse_size
 from cowlab.views import Lab
 

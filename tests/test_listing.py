@@ -14,7 +14,7 @@ from hypothesis import given
 
 import cowlab
 from cowlab import Machine, linux, listing, scenarios, trace
-from cowlab._linux.random_trace import random_trace
+from cowlab.linux.random_trace import random_trace
 
 ALL = [each for name in scenarios.__all__ if isinstance(each := getattr(scenarios, name), scenarios.Scenario)]
 every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)

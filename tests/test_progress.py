@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cowlab import progress
+from cowlab.course import progress
 
 
 @pytest.fixture(autouse=True)

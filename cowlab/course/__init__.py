@@ -10,7 +10,7 @@ The engine says which answer is right: it runs when the reader commits, and not 
 and a lesson goes on without a commitment. Without a front end a question is its text.
 
 `Estimate` asks for a number, `PagePrediction` for a page of a map; a `Question` may be answered again.
-`Drawn(make)` asks again with other numbers. What a reader answers is kept in their own file: see `cowlab.progress`.
+`Drawn(make)` asks again with other numbers. What a reader answers is kept in their own file: see `progress.py`.
 """
 
 from .ask import Ask, Outcome

@@ -13,9 +13,9 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .. import report
 from ..__about__ import __version__
-from ..claims import Claim, claims_of
+from ..course import report
+from ..course.claims import Claim, claims_of
 from .piece import STYLE
 
 LINK = "report a mistake"
