@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import check_flag, is_number
 from ..engine import Error, Machine
 from ..units import count, parse_size
 from . import kubelet
@@ -110,8 +111,7 @@ class Node:
         uses = parse_size(system_uses, "system_uses")
         self._check_sizes(uses)
         for name, flag in (("enforce_allocatable", enforce_allocatable), ("limited_swap", limited_swap)):
-            if not isinstance(flag, bool):
-                raise ValueError(f"{name}={flag!r} is not True or False")
+            check_flag(name, flag)
         self.swap, self.limited_swap = parse_size(swap, "swap"), limited_swap
         self.machine = Machine(ram=self.capacity, swap=swap, overcommit="always", **machine)
         self.events: list[NodeEvent] = []
@@ -382,10 +382,9 @@ def _report(run: RunningPod) -> PodReport:
 
 
 def _factor(overcommit: object) -> float:
-    number = isinstance(overcommit, (int, float)) and not isinstance(overcommit, bool)
-    if not number or not 0 < overcommit < math.inf:  # type: ignore[operator]
+    if not is_number(overcommit) or not 0 < overcommit < math.inf:
         raise ValueError(f"overcommit={overcommit!r}: give a factor above 0, such as 1.5, of what pods may request")
-    return float(overcommit)  # type: ignore[arg-type]
+    return float(overcommit)
 
 
 def _mib(size: int) -> str:

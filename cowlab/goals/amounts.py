@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..arguments import whole
 from ..engine import Machine, Process
 from ..units import PAGE_SIZE, count, format_size, parse_size
 from . import deaths, facts
@@ -18,7 +19,7 @@ def processes_in_memory(
     Those count that hold at least `each` (resident, or swapped out). Lost once the OOM killer took one of them.
     """
     facts.check_name(name)
-    facts.check_count(count, 1)
+    count = whole("count", count, "give a whole number of 1 or more", least=1)
     fit = _Fit(count, name, parse_size(within, "within"), parse_size(each, "each"))
     hints = [
         Hint(lambda machine: fit.holding(machine) < count, fit.say_missing),

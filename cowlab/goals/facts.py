@@ -110,9 +110,3 @@ def check_name(name: object) -> None:
     """Raise ValueError if `name` is not one."""
     if not isinstance(name, str) or not name:
         raise ValueError(f"name {name!r} is not a name: use text, such as 'database'")
-
-
-def check_count(count: object, least: int) -> None:
-    """Raise ValueError if `count` is not a whole number of at least `least`."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
-        raise ValueError(f"{count!r}: give a whole number of {least} or more")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import trace
+from ..arguments import whole
 from ..engine import Deadlock, Error, GroupBusy, Machine, SegmentationFault, procfs
 from ..units import PAGE_SIZE
 from . import words
@@ -145,8 +146,7 @@ def sampling(x: trace.Trace, samples: int = 60) -> Generator[Progress, None, His
     At most `samples` samples: of the start, the end, after forks and deaths, and evenly in between. The run goes on
     after what is refused, and after processes die. Raises ValueError for a malformed trace.
     """
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-        raise ValueError(f"samples={samples!r}: give a number of samples, 2 or more")
+    samples = whole("samples", samples, "give a number of samples, 2 or more", least=2)
     checked = trace.validate(x)
     ops, recorder = checked["ops"], Recorder(Machine(**checked["machine"]))
     wanted = positions(ops, samples)

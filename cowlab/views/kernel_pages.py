@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import linux, trace
+from ..arguments import whole
 from ..engine import Machine, Process
 from ..units import PAGE_SIZE, count, format_pages
 from . import pages
@@ -179,8 +180,8 @@ def on_this_kernel(x: trace.Trace, upto: int | None = None) -> KernelRun:
 def _beginning(x: trace.Trace, upto: int | None) -> dict[str, Any]:
     valid = trace.validate(x)
     most = len(valid["ops"])
-    if upto is not None and (isinstance(upto, bool) or not isinstance(upto, int) or not 0 <= upto <= most):
-        raise ValueError(f"upto={upto!r}: give a number of operations from 0 to {most}")
+    if upto is not None:
+        upto = whole("upto", upto, f"give a number of operations from 0 to {most}", 0, most)
     return {**valid, "ops": valid["ops"][:upto]}
 
 

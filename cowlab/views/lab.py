@@ -12,6 +12,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from .. import trace
+from ..arguments import is_whole
 from ..engine import Machine
 from ..goals import Goal, Verdict
 from ..scenarios import Scenario, parameters
@@ -133,7 +134,7 @@ class Lab(widgets.VBox, Pictured):
 
     def go(self, position: int) -> None:
         """Show the machine after `position` operations. Raises ValueError if there are not so many."""
-        if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position <= self._total():
+        if not is_whole(position, 0, self._total()):
             raise ValueError(f"go({position!r}): give a number of operations from 0 to {self._total()}")
         self._travel_to(position, wait=True)
 
