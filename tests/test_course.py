@@ -11,16 +11,14 @@ from cowlab import Machine
 from cowlab.course import (
     Drawn,
     Estimate,
-    PagePrediction,
-    Place,
     Prediction,
     Question,
     Quiz,
-    copied_pages,
     drills,
     progress,
 )
 from cowlab.course.estimate import number_in
+from cowlab.course.pages import PagePrediction, Place, copied_pages
 from cowlab.course.questions import fork_sharing
 
 CHOICES = {"copies": "Because it copies.", "shares": "Because it shares."}

@@ -8,7 +8,8 @@ import random
 import pytest
 
 from cowlab import Machine
-from cowlab.course import Ask, Estimate, PagePrediction, Place, Prediction, drills, practice
+from cowlab.course import Ask, Estimate, Prediction, drills, practice
+from cowlab.course.pages import PagePrediction, Place
 from cowlab.course.questions import fork_sharing
 from cowlab.program.lesson_files import CourseError
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from ..readable import Readable
 from . import progress
 
 BOX = widgets.Layout(
@@ -29,7 +30,7 @@ class Outcome:
     explanation: str
 
 
-class Ask(widgets.VBox):
+class Ask(Readable, widgets.VBox):
     """A question, a field to answer in, a button, and room for what comes of it.
 
     What the reader answers is kept as progress in `lesson`: if none is named, the module of `course/questions/` that
@@ -127,10 +128,9 @@ class Ask(widgets.VBox):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.question}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widget for a front end; the question and its choices for everybody else."""
-        bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        return {**bundle, "text/plain": self.text, "text/html": self.html}
+    def forms(self) -> dict[str, Any]:
+        """The question and its choices."""
+        return {"text/plain": self.text, "text/html": self.html}
 
 
 def _asking_lesson() -> str | None:

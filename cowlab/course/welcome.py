@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
 
 import anywidget
 import ipywidgets as widgets
 import traitlets
 
 from ..program import check
+from ..readable import Readable
 from . import contents, progress
 from .ask import in_lines
 from .contents import Lesson
@@ -32,7 +32,7 @@ STYLE = """<style>
 </style>"""
 
 
-class Installation(widgets.VBox):
+class Installation(Readable, widgets.VBox):
     """What `cowlab check` finds, and whether widgets are live in this very page. Saved, it is the verdict alone."""
 
     def __init__(self) -> None:
@@ -58,9 +58,6 @@ class Installation(widgets.VBox):
     def __repr__(self) -> str:
         return self.verdict
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return {**dict(super()._repr_mimebundle_(**kwargs) or {}), "text/plain": repr(self)}
-
 
 class _Page(anywidget.AnyWidget):
     """Nothing to see: its script answers from the browser, which shows that scripts of widgets run there."""
@@ -84,7 +81,7 @@ class LessonList:
         return "\n".join(f"{lesson.number} {lesson.title}: {_promise(lesson)}" for lesson in self.lessons)
 
 
-class ProgressTable(widgets.VBox):
+class ProgressTable(Readable, widgets.VBox):
     """For each lesson, how many of its questions are answered, and how many of these are right.
 
     Saved, it says nothing of the reader.
@@ -110,9 +107,6 @@ class ProgressTable(widgets.VBox):
         return (
             "Run this cell to see your progress: for each lesson, the questions answered, and those answered rightly."
         )
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return {**dict(super()._repr_mimebundle_(**kwargs) or {}), "text/plain": repr(self)}
 
 
 def _promise(lesson: Lesson) -> str:

@@ -18,6 +18,7 @@ from typing import NoReturn
 from urllib.parse import quote
 
 from .lesson_files import FIRST_LESSON, CourseError, course_folder
+from .stop_signals import stop_signals
 
 HOST = "127.0.0.1"
 NOTIFICATIONS = "@jupyterlab/apputils-extension:notification"
@@ -113,14 +114,6 @@ def can_open_browser() -> bool:
     if sys.platform in ("win32", "darwin"):
         return True
     return any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))
-
-
-def stop_signals() -> list[signal.Signals]:
-    """The ways to say "end": Ctrl-C, `kill`, and closing the terminal unless that is ignored (`nohup`)."""
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signals.append(signal.SIGHUP)
-    return signals
 
 
 def serve(folder: Path, port: int, token: str, further: Mapping[str, object]) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.services.kernels.connection.channels import ZMQChannelsWebsocketConnection
 
-from .launch import stop_signals
+from .stop_signals import stop_signals
 
 
 class PromptConnection(ZMQChannelsWebsocketConnection):

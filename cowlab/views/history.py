@@ -169,7 +169,8 @@ def history(x: trace.Trace, samples: int = 60) -> History:
         try:
             next(run)
         except StopIteration as end:
-            return end.value
+            result: History = end.value
+            return result
 
 
 def _perform(recorder: Recorder, op: trace.Op, position: int, total: int) -> Iterable[Progress]:

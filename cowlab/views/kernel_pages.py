@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from .. import linux, trace
 from ..arguments import whole
 from ..engine import Machine, Process
+from ..readable import Readable
 from ..units import PAGE_SIZE, count, format_pages
 from . import pages
 from .palette import COPIED, DIFFERS, FILE, HOLE, MORE, PRIVATE, SHARED, SWAPPED, TWO, UNTOUCHED, ZERO
@@ -109,7 +110,7 @@ Side = dict[str, dict[str, Region]]
 
 
 @dataclass(frozen=True)
-class KernelRun:
+class KernelRun(Readable):
     """The first `position` operations of a trace, on this machine's kernel and on the model."""
 
     position: int
@@ -156,7 +157,8 @@ class KernelRun:
     def __repr__(self) -> str:
         return as_text(self)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def forms(self) -> dict[str, Any]:
+        """As text, and as a table."""
         return {"text/plain": as_text(self), "text/html": f"<p>{escape(self.headline)}</p>{as_html(self)}"}
 
 

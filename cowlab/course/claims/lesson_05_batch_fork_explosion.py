@@ -34,7 +34,8 @@ def _sum(measure: str, written: int) -> float:
     loader = _loaded("256 GiB")
     for worker in [loader.fork() for _ in range(WORKERS)][:written]:
         worker["data"].write()
-    return sum(getattr(process, measure) for process in loader.machine.processes) / 2**30
+    total: int = sum(getattr(process, measure) for process in loader.machine.processes)
+    return total / 2**30
 
 
 def _swapping(percent: int = 50) -> Machine:

@@ -128,7 +128,7 @@ def _about_workers(guess: float, size: int, workers: int, percent: int, kind: Ki
             "shared.",
         ),
     }[kind]
-    known = {
+    known: dict[Kind, list[tuple[float, str]]] = {
         "plain": [
             (looked_at, "That is the counts alone. The collector goes through everything, and writes too."),
             (size, "That would be so if to read were not to write. Counts and the collector's headers are written."),
@@ -141,6 +141,6 @@ def _about_workers(guess: float, size: int, workers: int, percent: int, kind: Ki
             (everything, "That would be so for lists and dictionaries, to which the collector writes."),
             (looked_at, "That would be so for many objects, each with a count of its own."),
         ],
-    }[kind]
+    }
     copies = (right - size, "Those are the copies alone. The parent's pages are in memory too.")
-    return explained(guess, right, rule, [*known, copies], within=0.02)
+    return explained(guess, right, rule, [*known[kind], copies], within=0.02)

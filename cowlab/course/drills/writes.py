@@ -6,7 +6,8 @@ import random
 from itertools import permutations
 
 from ...engine import Machine
-from .. import Estimate, PagePrediction, Place, copied_pages
+from .. import Estimate
+from ..pages import PagePrediction, Place, copied_pages
 from .drill import EXACT
 
 ORDERS = list(permutations(["the parent writes all of them", "the child writes all of them", "the child exits"]))
