@@ -53,11 +53,6 @@ def data_and_tables(machine: Machine) -> tuple[int, int]:
     return (info["AnonPages"] + info["Cached"]) * KIB, info["PageTables"] * KIB
 
 
-def in_use(machine: Machine) -> int:
-    """Bytes of data and page tables in memory."""
-    return sum(data_and_tables(machine))
-
-
 def tasks(machine: Machine) -> list[Task]:
     """The processes as the OOM killer would see them if the machine's memory ended now."""
     info = machine.meminfo()

@@ -70,7 +70,7 @@ def zygote(bar: str) -> tuple[list[str], int]:
 def _with_code(size: str) -> list[str]:
     """The saving where a part of the zygote is code: independent processes share the pages of a file too."""
     made = scenarios.zygote(code_percent=CODE_PERCENT)
-    machine = trace.run(engine.Machine(**made["machine"]), made["ops"])
+    machine = trace.run(trace.machine_of(made), made["ops"])
     after, alone = _moment(machine, "").used, _independent(made, "").used
     code = _percent(CODE_PERCENT, size)
     return [
@@ -84,7 +84,7 @@ def _starts(made: dict[str, Any], size: str) -> list[str]:
     """How long a tab takes to start, from scratch and from the zygote, on the machine's clock."""
     scratch, later = _split(made["ops"])
     child = later[0]["child"]
-    machine = trace.run(engine.Machine(**made["machine"]), scratch)
+    machine = trace.run(trace.machine_of(made), scratch)
     loaded = machine.clock
     trace.run(machine, [later[0], *(op for op in later if op["pid"] == child)])
     own = machine[child].copies * PAGE_SIZE
@@ -100,7 +100,7 @@ def leaking_pod(bar: str) -> tuple[list[str], int]:
     """A node with groups: the pod that leaks dies at its own limit."""
     usual = _defaults(scenarios.cgroup_isolation)
     made = scenarios.cgroup_isolation()
-    machine = engine.Machine(**made["machine"])
+    machine = trace.machine_of(made)
     outcome = trace.run_through(machine, made["ops"])
     node = machine.frames.total * PAGE_SIZE
     lines = _title(f"One leaking pod on a node of {usual['ram']}")
@@ -147,7 +147,7 @@ def explosion_without_room(bar: str) -> tuple[list[str], int]:
     """The same on 64 GiB: where RAM ends, and who dies for it."""
     ram = "64 GiB"
     made = scenarios.batch_explosion(ram=ram)
-    machine = engine.Machine(**made["machine"])
+    machine = trace.machine_of(made)
     loading, later = _split(made["ops"])
     trace.run(machine, loading + [op for op in later if op["op"] == "fork"])
     moments = [_moment(machine, "workers forked")]
@@ -188,7 +188,7 @@ def _kills(reports: list[engine.oom.Report]) -> list[str]:
 
 def _moments(made: dict[str, Any], labels: dict[str, str], first: str) -> tuple[engine.Machine, list[Moment]]:
     """Run a scenario; a moment after its data is loaded, and after each block of forks and of writes."""
-    machine = engine.Machine(**made["machine"])
+    machine = trace.machine_of(made)
     loading, ops = _split(made["ops"])
     trace.run(machine, loading)
     moments = [_moment(machine, first)]
@@ -210,7 +210,7 @@ def _defaults(scenario: scenarios.Scenario[...]) -> dict[str, Any]:
 
 def _independent(made: dict[str, Any], when: str) -> Moment:
     """As many processes as a zygote forks, each started from scratch."""
-    machine = engine.Machine(**made["machine"])
+    machine = trace.machine_of(made)
     sizes = {op["region"]: op["pages"] for op in made["ops"] if op["op"] == "mmap"}
     for op in made["ops"]:
         if op["op"] == "fork":

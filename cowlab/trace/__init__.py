@@ -31,7 +31,7 @@ from .checking import validate
 from .files import load, save
 from .observing import digest, observe, replay
 from .operations import VERSION, Entry, Op, Trace, group_path, steps
-from .running import Outcome, apply, machine_of, peak, run, run_through
+from .running import Outcome, apply, machine_after, machine_of, peak, run, run_through
 
 __all__ = [
     "VERSION",
@@ -43,6 +43,7 @@ __all__ = [
     "digest",
     "group_path",
     "load",
+    "machine_after",
     "machine_of",
     "observe",
     "peak",

@@ -13,10 +13,17 @@ from .checking import validate
 from .operations import Op, Trace, group_path, limits_in, steps
 
 
-def machine_of(x: Trace) -> engine.Machine:
-    """The machine that a trace asks for, fresh; of a list of operations, the machine that all begin with."""
+def machine_of(x: Trace, **further: Any) -> engine.Machine:
+    """The machine that a trace asks for, before its first operation; `further` settings go before the trace's."""
     settings = x.get("machine", {}) if isinstance(x, Mapping) else {}
-    return engine.Machine(**settings)
+    return engine.Machine(**{**settings, **further})
+
+
+def machine_after(x: Trace, **further: Any) -> engine.Machine:
+    """The machine that a trace leaves, whatever is refused and whoever dies on the way."""
+    machine = machine_of(x, **further)
+    run_through(machine, x["ops"] if isinstance(x, Mapping) else x)
+    return machine
 
 
 def apply(machine: engine.Machine, op: Op) -> Any:
@@ -157,5 +164,5 @@ def peak(x: Trace) -> int:
     for op in checked["ops"]:
         with contextlib.suppress(engine.Error):  # refused here and on the kernel: it takes no memory
             apply(machine, op)
-        most = max(most, machine.frames.used + machine.frames.tables)
-    return most * PAGE_SIZE
+        most = max(most, machine.in_use)
+    return most

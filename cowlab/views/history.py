@@ -114,9 +114,8 @@ class Recorder:
 
     def note(self, position: int) -> list[str]:
         """Note what is in use, and what the log has that is new: as moments, one of a kind; their kinds. Cheap."""
-        frames = self.machine.frames
-        if (in_use := (frames.used + frames.tables) * PAGE_SIZE) > self.peak.in_use:
-            self.peak = Peak(in_use, position)
+        if self.machine.in_use > self.peak.in_use:
+            self.peak = Peak(self.machine.in_use, position)
         kinds: dict[str, Moment] = {}
         for event in self.machine.log[self._read :]:
             kind = KINDS.get(event.kind)
@@ -148,7 +147,7 @@ def sampling(x: trace.Trace, samples: int = 60) -> Generator[Progress, None, His
     """
     samples = whole("samples", samples, "give a number of samples, 2 or more", least=2)
     checked = trace.validate(x)
-    ops, recorder = checked["ops"], Recorder(Machine(**checked["machine"]))
+    ops, recorder = checked["ops"], Recorder(trace.machine_of(checked))
     wanted = positions(ops, samples)
     spare = samples - len(wanted)
     recorder.sample(0)

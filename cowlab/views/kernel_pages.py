@@ -169,7 +169,7 @@ def on_this_kernel(x: trace.Trace, upto: int | None = None) -> KernelRun:
     ValueError for a malformed trace, or if it has not so many operations.
     """
     begun = _beginning(x, upto)
-    machine = Machine(**begun["machine"])
+    machine = trace.machine_of(begun)
     trace.run_through(machine, begun["ops"])
     parents = {op["child"]: op["pid"] for op in begun["ops"] if op["op"] == "fork"}
     asked = _ask_kernel(begun, machine)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ... import scenarios, trace
 from ...engine import Machine, OutOfMemory
 from ...units import format_size
+from ..questions.fork_sharing import run
 from .definition import Claim
 
 SIZE = "300 MiB"
@@ -15,17 +15,6 @@ def _loaded(**settings: object) -> Machine:
     machine = Machine(ram="1 GiB", **settings)  # type: ignore[arg-type]
     machine.spawn("parent").mmap(SIZE, name="heap").write()
     return machine
-
-
-def _run(**values: object) -> Machine:
-    made = scenarios.fork_sharing(**values)  # type: ignore[arg-type]
-    return trace.run(Machine(**made["machine"]), made["ops"])
-
-
-def _in_use(machine: Machine) -> int:
-    """Bytes of data and page tables."""
-    meminfo = machine.meminfo()
-    return (meminfo["AnonPages"] + meminfo["PageTables"]) * 1024
 
 
 def _refused() -> str:
@@ -41,7 +30,7 @@ def _refused() -> str:
 
 
 def _crowd() -> Machine:
-    return _run(size=SIZE, children=50, written_percent=0)
+    return run(size=SIZE, children=50, written_percent=0)
 
 
 def _rss_of_crowd() -> float:
@@ -56,11 +45,11 @@ def _tables(size: str) -> str:
 
 
 def _ten_children(percent: int) -> str:
-    return format_size(_in_use(_run(size="64 MiB", children=10, written_percent=percent)))
+    return format_size(run(size="64 MiB", children=10, written_percent=percent).in_use)
 
 
 def _rss_of_ten(percent: int) -> str:
-    machine = _run(size="64 MiB", children=10, written_percent=percent)
+    machine = run(size="64 MiB", children=10, written_percent=percent)
     return format_size(sum(process.rss for process in machine.processes))
 
 
@@ -68,13 +57,13 @@ def _after_ten_forks() -> str:
     machine = _loaded()
     for _ in range(10):
         machine["parent"].fork()
-    return format_size(_in_use(machine))
+    return format_size(machine.in_use)
 
 
 CLAIMS = [
     Claim("eager_refusal", "Of three children of 300 MiB on 1 GiB that copies, {}.", _refused),
     Claim("crowd_rss", "The RSS of 300 MiB and 50 children {}.", _rss_of_crowd, "adds up to {:.0f} GiB"),
-    Claim("crowd_in_use", "Of these, {}.", lambda: _in_use(_crowd()) / 2**30, "{:.1f} GiB are in use"),
+    Claim("crowd_in_use", "Of these, {}.", lambda: _crowd().in_use / 2**30, "{:.1f} GiB are in use"),
     Claim("child_tables", "The child of 300 MiB has page tables of {}.", lambda: _tables(SIZE)),
     Claim("child_tables_2_gib", "The child of 2 GiB has page tables of {}.", lambda: _tables("2 GiB")),
     Claim("rss_unwritten", "10 children of 64 MiB: RSS adds up to {} before they write.", lambda: _rss_of_ten(0)),

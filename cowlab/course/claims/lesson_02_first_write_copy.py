@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from ...engine import Machine, Mapping
 from ...units import format_size
+from ..questions.first_write_copy import forked
 from .definition import Claim
 
 
 def _heap(size: str) -> Mapping:
     return Machine().spawn("parent").mmap(size, name="heap")
-
-
-def _family(size: str) -> tuple[Mapping, Mapping]:
-    """The heap of a parent that has written it, and that of its child."""
-    heap = _heap(size)
-    heap.write()
-    return heap, heap.process.fork("child")["heap"]
 
 
 def _first_writes() -> int:
@@ -36,18 +30,18 @@ def _in_memory() -> str:
 
 
 def _reads_of_child() -> str:
-    return str(_family("300 MiB")[1].read())
+    return str(forked("300 MiB")[1].read())
 
 
 def _last_owner() -> str:
-    parents, childs = _family("300 MiB")
+    parents, childs = forked("300 MiB")
     childs.process.exit()
     return str(parents.write())
 
 
 def _microseconds(*writers: int) -> float:
     """The time of writes to one page: 0 is the parent's, 1 the child's."""
-    heaps = _family("4 KiB")
+    heaps = forked("4 KiB")
     machine = heaps[0].process.machine
     before = machine.clock
     for writer in writers:
@@ -56,7 +50,7 @@ def _microseconds(*writers: int) -> float:
 
 
 def _reuse_after_exit() -> float:
-    parents, childs = _family("4 KiB")
+    parents, childs = forked("4 KiB")
     childs.process.exit()
     machine = parents.process.machine
     before = machine.clock

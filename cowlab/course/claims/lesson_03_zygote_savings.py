@@ -8,7 +8,6 @@ from ..questions.zygote_savings import (
     WRITTEN_PERCENT,
     from_scratch,
     from_zygote,
-    in_use,
     saved,
     start_times,
     tabs_from_scratch_until_a_kill,
@@ -38,7 +37,7 @@ def _zygote(size: str = SIZE, code_percent: int = 0, written_percent: int = WRIT
 
 def _less(size: str = SIZE, code_percent: int = 0) -> float:
     """How many times less is in use with a zygote."""
-    return in_use(_scratch(size, code_percent)) / in_use(_zygote(size, code_percent))
+    return _scratch(size, code_percent).in_use / _zygote(size, code_percent).in_use
 
 
 def _start(part: int, code_percent: int) -> float:
@@ -54,7 +53,7 @@ def _about() -> str:
 
 def _popular_saving() -> float:
     """Bytes a tab that the popular example saves."""
-    return (in_use(_scratch()) - in_use(_zygote())) / TABS
+    return (_scratch().in_use - _zygote().in_use) / TABS
 
 
 CLAIMS = [
@@ -71,7 +70,7 @@ CLAIMS = [
     Claim(
         "zygote_forked", "Right after the forks there are {}.", lambda: _data(_zygote(written_percent=0)), "{:.1f} GiB"
     ),
-    Claim("zygote_written", "After the writes {} are in use.", lambda: format_size(in_use(_zygote()))),
+    Claim("zygote_written", "After the writes {} are in use.", lambda: format_size(_zygote().in_use)),
     Claim("zygote_less", "That is {} times less than from scratch.", _less, "{:.1f}"),
     Claim("zygote_saved", "A zygote saves {} of the memory.", lambda: saved(_scratch(), _zygote()), "{:.0%}"),
     Claim("zygote_less_2_gib", "With tabs of 2 GiB it is {}.", lambda: _less("2 GiB"), "{:.1f} times less"),
@@ -81,8 +80,8 @@ CLAIMS = [
         lambda: saved(_scratch(), _zygote(written_percent=100)),
         "{:.0%}",
     ),
-    Claim("zygote_honest", "With 40% code {} are in use.", lambda: format_size(in_use(_zygote(code_percent=40)))),
-    Claim("zygote_honest_scratch", "From scratch it is {}.", lambda: format_size(in_use(_scratch(code_percent=40)))),
+    Claim("zygote_honest", "With 40% code {} are in use.", lambda: format_size(_zygote(code_percent=40).in_use)),
+    Claim("zygote_honest_scratch", "From scratch it is {}.", lambda: format_size(_scratch(code_percent=40).in_use)),
     Claim("zygote_honest_less", "That is {} times less.", lambda: _less(code_percent=40), "{:.1f}"),
     Claim(
         "chromium_saves",

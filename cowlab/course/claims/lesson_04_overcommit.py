@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from ... import scenarios, trace
-from ...engine import Machine, OutOfMemory, Process, ProcessKilled
+from ...engine import OutOfMemory, Process, ProcessKilled
 from ...units import format_size, pages_in
-from ..questions.overcommit import granted
+from ..questions.overcommit import fresh_process, granted
 from .definition import Claim
-
-RAM = "16 GiB"
-
-
-def _process(mode: int = 0, **settings: object) -> Process:
-    return Machine(ram=RAM, overcommit=mode, **settings).spawn("process")  # type: ignore[arg-type]
 
 
 def _asked(times: int = 5, request: str = "12 GiB", mode: int = 0) -> Process:
     """A process that has asked for 12 GiB five times."""
-    process = _process(mode)
+    process = fresh_process(mode)
     granted(process, request, times)
     return process
 
@@ -25,12 +19,12 @@ def _asked(times: int = 5, request: str = "12 GiB", mode: int = 0) -> Process:
 def _largest(mode: int) -> str:
     """The largest of the lesson's requests that is granted to a fresh process."""
     requests = ["4 GiB", "7 GiB", "8 GiB", "16 GiB", "17 GiB", "64 GiB"]
-    return [request for request in requests if granted(_process(mode), request, 1)][-1]
+    return [request for request in requests if granted(fresh_process(mode), request, 1)][-1]
 
 
 def _row(request: str) -> str:
     """That request in the three modes, as the lesson's table has it."""
-    answers = ("granted" if granted(_process(mode), request, 1) else "refused" for mode in (0, 1, 2))
+    answers = ("granted" if granted(fresh_process(mode), request, 1) else "refused" for mode in (0, 1, 2))
     return f"{request:>8}" + "".join(f"{answer:>10}" for answer in answers)
 
 
@@ -45,21 +39,20 @@ def _written_when_killed() -> str:
 
 
 def _limit(ratio: int) -> str:
-    return format_size(_process(2, overcommit_ratio=ratio).machine.meminfo()["CommitLimit"] * 1024)
+    return format_size(fresh_process(2, overcommit_ratio=ratio).machine.meminfo()["CommitLimit"] * 1024)
 
 
 def _tree_in_mode_2() -> int:
     """How many of 51 processes are there, where a parent forks 50 that write nothing."""
     made = scenarios.headroom(size="300 MiB", processes=51, ram="4 GiB")
-    machine = Machine(**made["machine"], overcommit=2)
-    trace.run_through(machine, made["ops"])
+    machine = trace.machine_after(made, overcommit=2)
     return len(machine.processes)
 
 
 def _free_before_a_grant() -> str:
     """What is free when a request for 12 GiB is granted."""
-    process = _process()
-    heap = process.mmap(RAM)
+    process = fresh_process()
+    heap = process.mmap("16 GiB")
     heap.write(0, heap.pages - pages_in("40 MiB"))
     free = process.machine.meminfo()["MemFree"]
     return format_size(free * 1024) if granted(process, "12 GiB", 1) else "nothing is granted"
@@ -67,7 +60,7 @@ def _free_before_a_grant() -> str:
 
 def _refused_fork() -> str:
     """How much is free when mode 0 refuses the fork of a heap that has grown beyond RAM."""
-    process = _process()
+    process = fresh_process()
     heap = process.mmap("24 GiB", prot="r")
     for start in (0, heap.pages // 2):
         heap.protect("rw", start, start + heap.pages // 2)
@@ -98,14 +91,14 @@ CLAIMS = [
     Claim(
         "small_0",
         "In mode 0, {} for 1 GiB are granted.",
-        lambda: granted(_process(0), "1 GiB", 100),
+        lambda: granted(fresh_process(0), "1 GiB", 100),
         "{:>3} of 100 requests",
         beside="mode 0: {}",
     ),
     Claim(
         "small_2",
         "In mode 2, {} for 1 GiB are granted.",
-        lambda: granted(_process(2), "1 GiB", 100),
+        lambda: granted(fresh_process(2), "1 GiB", 100),
         "{:>3} of 100 requests",
         beside="mode 2: {}",
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ... import scenarios
 from ...engine import Machine, OutOfMemory, Process
 from ...units import format_size, pages_in
-from ..questions.batch_fork_explosion import batch, in_use, killed
+from ..questions.batch_fork_explosion import batch, killed
 from .definition import Claim
 
 DATA = "2 GiB"
@@ -66,14 +66,14 @@ def _wave() -> str:
     loader = _loaded()
     for worker in [loader.fork() for _ in range(30)]:
         worker["data"].write()
-    return format_size(in_use(loader.machine))
+    return format_size(loader.machine.in_use)
 
 
 def _shared() -> str:
     loader = _loaded(kind="shared")
     for worker in [loader.fork() for _ in range(WORKERS)]:
         worker["data"].write()
-    return format_size(in_use(loader.machine))
+    return format_size(loader.machine.in_use)
 
 
 def _granted(ratio: int) -> Machine:

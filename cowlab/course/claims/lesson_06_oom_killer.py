@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-from ... import scenarios, trace
-from ...engine import Machine, Process, oom
-from ..questions.oom_killer import first_adj_that_saves, killed_in_turn
+from ...engine import Machine, Process
+from ..questions.oom_killer import first_adj_that_saves, killed_in_turn, run
 from .definition import Claim
-
-
-def _first_kill(**values: int) -> oom.Report:
-    made = scenarios.oom_victim(**values)  # type: ignore[arg-type]
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"])
-    return machine.oom_reports[0]
 
 
 def _points(name: str) -> int:
     """Badness of a process when memory ends in `oom_victim`."""
-    return next(task.badness for task in _first_kill().tasks if task.name == name)
+    return next(task.badness for task in run().oom_reports[0].tasks if task.name == name)
 
 
 def _in_turn(**adj: int) -> str:
@@ -66,7 +58,7 @@ CLAIMS = [
     Claim(
         "dies_for_another",
         "The leaking process calls the killer, which takes the {}: it asked for nothing.",
-        lambda: _first_kill().killed[0].name,
+        lambda: run().oom_reports[0].killed[0].name,
         beside="Killed process {}",
     ),
     Claim(

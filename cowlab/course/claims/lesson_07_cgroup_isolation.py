@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from ... import scenarios, trace
 from ...engine import Machine, OutOfMemory
 from ...units import format_size
-from ..questions.cgroup_isolation import killed, largest_limit_that_contains, leak_in_turn, seconds_to_live
+from ..questions.cgroup_isolation import (
+    killed,
+    largest_limit_that_contains,
+    leak_in_turn,
+    moved_child,
+    run,
+    seconds_to_live,
+)
 from .definition import Claim
 
 DELAYS = "mm/memcontrol.c in the source of Linux, mem_cgroup_handle_over_high and calculate_high_delay"
@@ -20,24 +26,17 @@ def _victims(leakers: int, limited: bool) -> str:
 
 def _group_at_its_limit() -> tuple[str, str]:
     """What the leaking pod and the whole node had at the most."""
-    made = scenarios.cgroup_isolation()
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"])
-    return format_size(machine.cgroups["/pods/leaky"].peak), format_size(machine.cgroups["/"].peak)
+    groups = run().cgroups
+    return format_size(groups["/pods/leaky"].peak), format_size(groups["/"].peak)
 
 
 def _charged(written_percent: int) -> tuple[str, str]:
     """What is charged to /a and to /b, where a child of a process in /a moved to /b and wrote a part."""
-    machine = Machine()
-    first, second = machine.cgroup("/a"), machine.cgroup("/b")
-    heap = machine.spawn("parent", first).mmap("64 MiB", name="heap")
-    heap.write()
-    child = heap.process.fork("child")
-    second.attach(child)
-    child["heap"].read()
+    parents, childs = moved_child()
+    childs.read()
     if written_percent:
-        child["heap"].write(0, heap.pages * written_percent // 100)
-    return format_size(first.current), format_size(second.current)
+        childs.write(0, childs.pages * written_percent // 100)
+    return format_size(parents.process.cgroup.current), format_size(childs.process.cgroup.current)
 
 
 def _neighbour() -> str:

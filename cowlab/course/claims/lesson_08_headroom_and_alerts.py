@@ -9,7 +9,7 @@ from ...cluster import Node, Pod, Refused
 from ...engine import Costs, Machine, Process, ProcessKilled
 from ...monitor import Monitor, committed_rules, pressure_above, sustained_paging, working_set_above
 from ...units import PAGE_SIZE, format_size
-from ..questions.headroom_and_alerts import JOBS, later_faults, two_nodes
+from ..questions.headroom_and_alerts import first_kill, later_faults, two_nodes
 from .definition import Claim
 
 RESERVE = "512 MiB"
@@ -22,7 +22,7 @@ DEVICES = "cowlab/engine/costs.py: Lenovo, product guide of the Intel SSD DC P45
 def _watched(processes: int) -> Monitor:
     """A healthy fork tree of so many processes, a minute of it."""
     made = scenarios.headroom(processes=processes)
-    machine = Machine(**made["machine"])
+    machine = trace.machine_of(made)
     monitor = Monitor(machine, rules=committed_rules(RESERVE))
     trace.run(machine, made["ops"])
     machine.advance(60)
@@ -73,7 +73,7 @@ def _seconds_before(rule: str, swap: str = "0 B", pause: float = 60) -> float:
 def _paging_rate() -> float:
     """Pages a second at which the alert fires, on a network disk."""
     made = scenarios.paging(heap="48 MiB", passes=1)
-    machine = Machine(**made["machine"], costs=Costs.on("network"))
+    machine = trace.machine_of(made, costs=Costs.on("network"))
     monitor = Monitor(machine, rules=[sustained_paging()])
     trace.run(machine, made["ops"][:-2] + 3 * made["ops"][-2:])
     return float(monitor.alerts[0].value)
@@ -110,16 +110,12 @@ def _waits(heap: str, percent: int) -> float:
 def _wait(device: str) -> float:
     """Microseconds a touch, over a pass through more than fits."""
     made = scenarios.paging(heap="48 MiB", file="4 MiB", passes=1)
-    machine = Machine(**made["machine"], costs=Costs.on(device))
+    machine = trace.machine_of(made, costs=Costs.on(device))
     trace.run(machine, made["ops"][:-2])
     before = machine.clock
     trace.run(machine, made["ops"][-2:])
     pages: int = sum(op["stop"] for op in made["ops"][-2:])
     return (machine.clock - before) / pages * 1e6
-
-
-def _first_kill(**how: bool) -> int | str:
-    return scenarios.first_kill(scenarios.bursty, "overcommit_percent", **JOBS, **how) or "never"
 
 
 def _refusal() -> str:
@@ -207,9 +203,9 @@ CLAIMS = [
         "{:,.0f} µs a touch",
         DEVICES,
     ),
-    Claim("steady_factor", "Steady jobs are killed at {}.", lambda: _first_kill(bursts=False), "a factor of {}%"),
-    Claim("apart_factor", "Jobs with bursts of their own at {}.", _first_kill, "a factor of {}%"),
-    Claim("together_factor", "Jobs whose bursts meet at {}.", lambda: _first_kill(correlated=True), "a factor of {}%"),
+    Claim("steady_factor", "Steady jobs are killed at {}.", lambda: first_kill(bursts=False), "a factor of {}%"),
+    Claim("apart_factor", "Jobs with bursts of their own at {}.", first_kill, "a factor of {}%"),
+    Claim("together_factor", "Jobs whose bursts meet at {}.", lambda: first_kill(correlated=True), "a factor of {}%"),
     Claim("refusal", "The idle node refuses: {}.", _refusal),
     Claim("admitted_1", "At a factor of 1, {}.", lambda: _said_of(1.0)),
     Claim("admitted_2", "At a factor of 2, {}.", lambda: _said_of(2.0)),

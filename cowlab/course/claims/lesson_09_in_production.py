@@ -12,7 +12,6 @@ from ..questions.in_production import (
     copied_by_writes,
     gigabytes,
     given_back,
-    in_use,
     notebook_with_children,
     pages_of,
     snapshot,
@@ -69,7 +68,7 @@ CLAIMS = [
     Claim(
         "looped",
         "Eight workers that loop over 100 MiB have {}.",
-        lambda: format_size(in_use(after_loops("100 MiB", 8))),
+        lambda: format_size(after_loops("100 MiB", 8).in_use),
     ),
     Claim("fork_tables", "Page tables of 24 GB take {}.", lambda: _fork()[0], "{:.0f} MB"),
     Claim("fork_time", "A fork takes {} for each GB.", lambda: _fork()[1], "{:.1f} ms", MEASURED),

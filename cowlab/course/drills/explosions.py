@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 from ... import scenarios, trace
-from ...engine import Machine
 from .. import Estimate
 from .drill import explained
 
@@ -25,7 +24,7 @@ def gib_after_writes(rng: random.Random) -> Estimate:
 
 def _gib_in_memory(data: int, workers: int, percent: int) -> float:
     made = scenarios.batch_explosion(data=f"{data} GiB", workers=workers, written_percent=percent, ram="512 GiB")
-    machine = trace.run(Machine(**made["machine"]), made["ops"])
+    machine = trace.run(trace.machine_of(made), made["ops"])
     return machine.meminfo()["AnonPages"] / 2**20
 
 

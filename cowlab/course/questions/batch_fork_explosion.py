@@ -132,12 +132,6 @@ def _time_of_a_fork() -> Question:
 # What the engine says -------------------------------------------------------------------------------------------------
 
 
-def in_use(machine: Machine) -> int:
-    """Bytes of data and page tables in memory."""
-    meminfo = machine.meminfo()
-    return (meminfo["AnonPages"] + meminfo["Cached"] + meminfo["PageTables"]) * 1024
-
-
 def killed(machine: Machine) -> list[str]:
     """Whom the OOM killer killed, in order."""
     return [task.name for report in machine.oom_reports for task in report.killed]
@@ -146,9 +140,7 @@ def killed(machine: Machine) -> list[str]:
 def batch(overcommit: int = 0, **values: object) -> Machine:
     """The machine at the end of `scenarios.batch_explosion` with these values."""
     made = scenarios.batch_explosion(**values)  # type: ignore[arg-type]
-    machine = Machine(**made["machine"], overcommit=overcommit)
-    trace.run_through(machine, made["ops"])
-    return machine
+    return trace.machine_after(made, overcommit=overcommit)
 
 
 def _said_after_the_forks(data: str, workers: int, ram: str) -> str:

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from contextlib import suppress
 
 from ... import scenarios, trace
-from ...engine import Machine, OutOfMemory, Process, ProcessKilled
+from ...engine import Machine, Mapping, OutOfMemory, Process, ProcessKilled
 from ...units import format_size, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
@@ -177,12 +177,14 @@ def _about_limit(guess: float, answer: float) -> str:
 # What the engine says -------------------------------------------------------------------------------------------------
 
 
+def run(**values: bool | int | str) -> Machine:
+    """The machine after `scenarios.cgroup_isolation` with these values."""
+    return trace.machine_after(scenarios.cgroup_isolation(**values))  # type: ignore[arg-type]
+
+
 def killed(**values: bool | int | str) -> list[str]:
-    """Whom the killer takes in `scenarios.cgroup_isolation` with these values, in turn."""
-    made = scenarios.cgroup_isolation(**values)  # type: ignore[arg-type]
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"])
-    return [task.name for report in machine.oom_reports for task in report.killed]
+    """Whom the killer takes there, in turn."""
+    return [task.name for report in run(**values).oom_reports for task in report.killed]
 
 
 def _kind_of_victim(**values: bool | int | str) -> str:
@@ -256,18 +258,24 @@ def _the_one_that_gives_time() -> str:
     return right
 
 
-def charged_after_exit() -> dict[str, int]:
-    """Bytes of data by group, after a child moved to another group, wrote a quarter, and its parent exited."""
+def moved_child() -> tuple[Mapping, Mapping]:
+    """The heap of a parent in group /a, which has written all of it, and that of its child, which moved to /b."""
     machine = Machine()
     first, second = machine.cgroup("/a"), machine.cgroup("/b")
-    parent = machine.spawn("parent", first)
-    heap = parent.mmap("64 MiB", name="heap")
+    heap = machine.spawn("parent", first).mmap("64 MiB", name="heap")
     heap.write()
-    child = parent.fork("child")
+    child = heap.process.fork("child")
     second.attach(child)
-    child["heap"].write(0, heap.pages // 4)
-    parent.exit()
-    return {group.path: group.stat()["anon"] for group in (first, second)}
+    return heap, child["heap"]
+
+
+def charged_after_exit() -> dict[str, int]:
+    """Bytes of data by group, after a child moved to another group, wrote a quarter, and its parent exited."""
+    parents, childs = moved_child()
+    childs.write(0, childs.pages // 4)
+    parents.process.exit()
+    groups = childs.process.machine.cgroups
+    return {path: groups[path].stat()["anon"] for path in ("/a", "/b")}
 
 
 def _what_high_does() -> str:
@@ -285,11 +293,6 @@ def _what_high_does() -> str:
 
 def _charged_to_the_reader() -> int:
     """Bytes of data charged to the group of a child that only reads what its parent wrote."""
-    machine = Machine()
-    first, second = machine.cgroup("/a"), machine.cgroup("/b")
-    parent = machine.spawn("parent", first)
-    parent.mmap("64 MiB", name="heap").write()
-    child = parent.fork("child")
-    second.attach(child)
-    child["heap"].read()
-    return second.stat()["anon"]
+    _, childs = moved_child()
+    childs.read()
+    return childs.process.cgroup.stat()["anon"]

@@ -142,10 +142,10 @@ def _ten_thousand_faults() -> Question:
 
 def _in_memory(size: str, read_percent: int, written_percent: int) -> str:
     made = scenarios.first_write(size=size, read_percent=read_percent, written_percent=written_percent)
-    return format_size(trace.run(Machine(**made["machine"]), made["ops"])["process"].rss)
+    return format_size(trace.run(trace.machine_of(made), made["ops"])["process"].rss)
 
 
-def _forked(size: str) -> tuple[Mapping, Mapping]:
+def forked(size: str) -> tuple[Mapping, Mapping]:
     """The heap of a parent that has written all of it, and that of its child."""
     heap = Machine().spawn("parent").mmap(size, name="heap")
     heap.write()
@@ -153,7 +153,7 @@ def _forked(size: str) -> tuple[Mapping, Mapping]:
 
 
 def _copies_of_two_writes() -> str:
-    parents, childs = _forked("4 KiB")
+    parents, childs = forked("4 KiB")
     copies = childs.write(0).copied, parents.write(0).copied
     return {(1, 1): "two, one for each", (1, 0): "one, for the child", (0, 1): "one, for the parent"}.get(
         copies, "none"
@@ -162,7 +162,7 @@ def _copies_of_two_writes() -> str:
 
 def _during_snapshot() -> tuple[Mapping, Mapping, int]:
     """The database's heap, the child's, and how many copies the database's writes took."""
-    database, childs = _forked("64 MiB")
+    database, childs = forked("64 MiB")
     childs.read()
     copied = sum(database.write(0, database.pages // PART).copied for _ in range(3))
     return database, childs, copied
@@ -191,7 +191,7 @@ def _read_of_zeros() -> str:
 
 
 def _who_has_the_new_frame() -> str:
-    parents, childs = _forked("4 KiB")
+    parents, childs = forked("4 KiB")
     new = "the parent" if parents.write(0).copied else "the child"
     assert childs.process.minor_faults == 0
     return f"{new} has the new one, {'the child' if new == 'the parent' else 'the parent'} the old one"

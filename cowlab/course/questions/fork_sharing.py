@@ -147,9 +147,10 @@ def _data(machine: Machine) -> int:
     return machine.meminfo()["AnonPages"] * 1024
 
 
-def _run(**values: object) -> Machine:
+def run(**values: object) -> Machine:
+    """The machine after `scenarios.fork_sharing` with these values."""
     made = scenarios.fork_sharing(**values)  # type: ignore[arg-type]
-    return trace.run(Machine(**made["machine"]), made["ops"])
+    return trace.run(trace.machine_of(made), made["ops"])
 
 
 def _data_after_forks(size: str, ram: str) -> str:
@@ -162,12 +163,12 @@ def _data_after_forks(size: str, ram: str) -> str:
 
 
 def _sum_of_rss(size: str, children: int) -> str:
-    machine = _run(size=size, children=children, written_percent=0)
+    machine = run(size=size, children=children, written_percent=0)
     return format_size(sum(process.rss for process in machine.processes))
 
 
 def _pss_of_a_child(size: str, children: int, percent: int) -> float:
-    machine = _run(size=size, children=children, written_percent=percent)
+    machine = run(size=size, children=children, written_percent=percent)
     return machine["child 1"].pss / 2**20
 
 
@@ -185,7 +186,7 @@ def _given_back_by_exit() -> str:
 
 
 def _column_that_adds_up() -> str:
-    machine = _run(size="64 MiB", children=10, written_percent=20)
+    machine = run(size="64 MiB", children=10, written_percent=20)
     sums = {
         name: sum(getattr(process, name.lower()) for process in machine.processes)
         for name in ("VSZ", "RSS", "PSS", "USS")
@@ -194,7 +195,7 @@ def _column_that_adds_up() -> str:
 
 
 def _growth_by_writes() -> str:
-    machine = _run(size="16 MiB", children=3, written_percent=25)
+    machine = run(size="16 MiB", children=3, written_percent=25)
     quarters = round(4 * (_data(machine) / machine["parent"].rss - 1))
     return {0: "not at all", 1: "by a quarter", 3: "by three quarters", 4: "by as much again"}[quarters]
 

@@ -55,7 +55,7 @@ def factor_where_bursts_meet() -> Estimate:
     """Jobs whose bursts come at the same time: at which overcommit factor is the first killed?"""
 
     def explain(guess: float, answer: float) -> str:
-        steady = _first_kill(bursts=False)
+        steady = first_kill(bursts=False)
         if guess >= 0.9 * steady:
             return (
                 f"That is the factor of jobs that use their mean all the time: {steady}. The mean is the same here, "
@@ -72,7 +72,7 @@ def factor_where_bursts_meet() -> Estimate:
         "fifth of it most of the time, and all of it in a burst. All bursts come at the same second, as with jobs "
         "that start at the full hour. At which overcommit factor (promises, in per cent of RAM) is the first killed?",
         "%",
-        answer=lambda: _first_kill(correlated=True),
+        answer=lambda: first_kill(correlated=True),
         explain=explain,
     )
 
@@ -222,7 +222,8 @@ def _at_the_page(size: str, ram: str, reserve: str) -> tuple[int, int, int]:
     return len(machine.processes), info["Committed_AS"] * 1024, info["AnonPages"] * 1024
 
 
-def _first_kill(**how: bool) -> int:
+def first_kill(**how: bool) -> int:
+    """The factor of overcommit, in per cent, from which jobs with bursts are killed."""
     factor = scenarios.first_kill(scenarios.bursty, "overcommit_percent", **JOBS, **how)
     assert factor is not None, "no factor kills: this is what the lesson is about"
     return factor
@@ -362,7 +363,7 @@ def _hourly() -> dict[str, bool]:
         "1.5 times RAM: bursts even out": 150,
         "less than RAM": 90,
     }
-    return {choice: factor >= _first_kill(correlated=True) for choice, factor in factors.items()}
+    return {choice: factor >= first_kill(correlated=True) for choice, factor in factors.items()}
 
 
 def _controller() -> dict[str, str]:

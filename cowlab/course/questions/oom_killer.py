@@ -42,7 +42,7 @@ def first_victim() -> Prediction:
 
 def highest_adj_that_saves() -> Estimate:
     """How far down must the service's oom_score_adj go?"""
-    service, leaker = _run().oom_reports[0].tasks
+    service, leaker = run().oom_reports[0].tasks
     return Estimate(
         f"When memory ends the service has badness {service.badness:,} and the leaking process {leaker.badness:,}. "
         f"The machine has {service.total:,} pages. You lower the service's oom_score_adj from 0, step by step. What "
@@ -138,7 +138,7 @@ def _remedy() -> Question:
 
 def _about_adj(guess: float, answer: float) -> str:
     """Why this guess is right or not."""
-    service, leaker = _run().oom_reports[0].tasks
+    service, leaker = run().oom_reports[0].tasks
     rule = (
         f"The two are {service.badness - leaker.badness:,} points apart. A step of 1 is a thousandth of all pages, "
         f"{service.total // 1000:,} points, and {-answer:g} steps are the first that are more."
@@ -197,17 +197,15 @@ def first_adj_that_saves() -> int:
     return -bisect_left(steps, True, key=lambda step: _victims(service_adj=-step) == ["leaker"])
 
 
-def _run(**values: int) -> Machine:
+def run(**values: int) -> Machine:
     """A machine after `scenarios.oom_victim` with these values."""
     made = scenarios.oom_victim(**values)  # type: ignore[arg-type]
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"])
-    return machine
+    return trace.machine_after(made)
 
 
 def _victims(**values: int) -> list[str]:
     """Whom the killer takes there."""
-    return [task.name for report in _run(**values).oom_reports for task in report.killed]
+    return [task.name for report in run(**values).oom_reports for task in report.killed]
 
 
 def _first_victim() -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...engine import Machine, OutOfMemory, Process, ProcessKilled
 from ...units import format_size, pages_in, parse_size
 from .. import Estimate, Prediction, Question, Quiz
@@ -47,7 +49,7 @@ def granted_in_mode_2(request: str = "1 GiB", requests: int = 20, ram: str = "16
         f"The same machine ({ram}, no swap) in mode 2, with its usual settings. A process asks for {request}, "
         f"{requests} times, and writes nothing. How many of its requests are granted?",
         "requests",
-        answer=lambda: granted(_process(ram, 2), request, requests),
+        answer=lambda: granted(fresh_process(2, ram), request, requests),
         explain=explain,
         within=0.001,
     )
@@ -149,12 +151,13 @@ def granted(process: Process, request: str, requests: int) -> int:
     return count
 
 
-def _process(ram: str, mode: int) -> Process:
-    return Machine(ram=ram, overcommit=mode).spawn("process")
+def fresh_process(mode: int = 0, ram: str = "16 GiB", **settings: Any) -> Process:
+    """A fresh process, alone on a machine in that mode."""
+    return Machine(ram=ram, overcommit=mode, **settings).spawn("process")
 
 
 def _first_refusal(request: str, requests: int, ram: str) -> str:
-    process = _process(ram, 0)
+    process = fresh_process(ram=ram)
     for number in range(1, requests + 1):
         try:
             process.mmap(request)
@@ -164,7 +167,7 @@ def _first_refusal(request: str, requests: int, ram: str) -> str:
 
 
 def _fate_of_snapshot() -> str:
-    database = _process("16 GiB", 0)
+    database = fresh_process()
     database.mmap("10 GiB", name="cache").write()
     try:
         database.fork("snapshot")
@@ -175,7 +178,7 @@ def _fate_of_snapshot() -> str:
 
 def _meaning_of_two_lines() -> str:
     """A machine that shows these two, asked for more, and asked what is left."""
-    process = _process("16 GiB", 0)
+    process = fresh_process()
     for _ in range(4):
         process.mmap("10 GiB").write(0, 1000)
     meminfo = process.machine.meminfo()
@@ -205,7 +208,7 @@ def _kills(mode: int) -> bool:
 
 
 def _fate_of_fork_in_mode_2() -> str:
-    process = _process("16 GiB", 2)
+    process = fresh_process(2)
     process.mmap("6 GiB", name="heap").write()
     try:
         child = process.fork("child")

@@ -53,9 +53,9 @@ def tabs_that_fit(size: str = "300 MiB", ram: str = "4 GiB") -> Estimate:
 def after_the_writes(size: str = "300 MiB", tabs: int = 50) -> Prediction:
     """What is in use once each tab has written its part?"""
     uses = (
-        in_use(from_scratch(size, tabs)),
-        in_use(from_zygote(size, tabs, WRITTEN_PERCENT)),
-        in_use(from_zygote(size, tabs, 0)),
+        from_scratch(size, tabs).in_use,
+        from_zygote(size, tabs, WRITTEN_PERCENT).in_use,
+        from_zygote(size, tabs, 0).in_use,
     )
     scratch, written, fresh = map(format_size, uses)
     one = format_size(uses[2] + pages_in(size) * WRITTEN_PERCENT // 100 * PAGE_SIZE)
@@ -70,7 +70,7 @@ def after_the_writes(size: str = "300 MiB", tabs: int = 50) -> Prediction:
             "each gets its own copies.",
             fresh: "That is so right after the forks. Each write to a shared page takes a frame more.",
         },
-        answer=lambda: format_size(in_use(from_zygote(size, tabs, WRITTEN_PERCENT))),
+        answer=lambda: format_size(from_zygote(size, tabs, WRITTEN_PERCENT).in_use),
     )
 
 
@@ -161,15 +161,9 @@ def use(tab: Process, written_percent: int) -> None:
     heap.write(0, -(-heap.pages * written_percent // 100))
 
 
-def in_use(machine: Machine) -> int:
-    """Bytes of data and page tables in memory."""
-    meminfo = machine.meminfo()
-    return (meminfo["AnonPages"] + meminfo["Cached"] + meminfo["PageTables"]) * 1024
-
-
 def saved(scratch: Machine, zygote: Machine) -> float:
     """The part of the memory that the zygote saves."""
-    return 1 - in_use(zygote) / in_use(scratch)
+    return 1 - zygote.in_use / scratch.in_use
 
 
 def tabs_until_a_kill(size: str = "300 MiB", ram: str = "4 GiB") -> int:
