@@ -3,7 +3,8 @@
     record("fork_sharing", key_of("How much data is in memory?"), right=True)
     load().lessons    # {"fork_sharing": {"How much data is in memory?": True}}
 
-The file is `progress.json` in ~/.local/share/cowlab (or in $XDG_DATA_HOME/cowlab); COWLAB_PROGRESS names another.
+The file is `progress.json` where the system keeps data of programs: in ~/.local/share/cowlab (or $XDG_DATA_HOME/cowlab)
+on Linux, in ~/Library/Application Support/cowlab on macOS. COWLAB_PROGRESS names another.
 Losing it is no disaster: only what was answered is forgotten. Reading it changes nothing.
 """
 
@@ -12,9 +13,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+import platformdirs
+
+from ..files import write_whole
 
 Lessons = dict[str, dict[str, bool]]
 """{lesson: {question: was the last answer right?}}."""
@@ -34,6 +38,13 @@ def path() -> Path:
     """Where the file is, or would be."""
     if named := os.environ.get("COWLAB_PROGRESS"):
         return Path(named)
+    file = platformdirs.user_data_path("cowlab", appauthor=False) / "progress.json"
+    before = _place_before()
+    return before if before.exists() and not file.exists() else file
+
+
+def _place_before() -> Path:
+    """Where cowlab 0.1 kept the file on every system; one that is there stays in use."""
     data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
     return Path(data) / "cowlab" / "progress.json"
 
@@ -71,7 +82,10 @@ def record(lesson: str, question: str, right: bool) -> str:
         except ValueError:
             lessons, news = {}, _move_aside(file)
         lessons.setdefault(lesson, {})[question] = right
-        _write(file, json.dumps({"lessons": lessons}, indent=1, ensure_ascii=False) + "\n")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Of two notebooks that answer in the same instant one may be forgotten: one person clicks once at a time.
+        text = json.dumps({"lessons": lessons}, indent=1, ensure_ascii=False) + "\n"
+        write_whole(file, text.encode(), mode=0o600)
     except OSError as error:
         return f"Your answer counts, but your progress could not be kept: {error}. COWLAB_PROGRESS names another file."
     return news
@@ -104,19 +118,3 @@ def _move_aside(file: Path) -> str:
         number += 1
     os.replace(file, aside)
     return f"Your progress was in a damaged file. It is {aside} now, and a new one was begun."
-
-
-def _write(file: Path, text: str) -> None:
-    """Leave the old file or the new one, never half of one.
-
-    Of two notebooks that answer in the same instant one may be forgotten: one person clicks in one place at a time.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    number, part = tempfile.mkstemp(prefix=f"{file.name}.", suffix=".part", dir=file.parent)
-    try:
-        with open(number, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(part, file)
-    except BaseException:
-        os.unlink(part)
-        raise

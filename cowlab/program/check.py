@@ -11,13 +11,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TextIO
 
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
 from ..units import format_size
 
 EXTENSIONS = {"@jupyter-widgets/jupyterlab-manager": "jupyterlab_widgets", "anywidget": "anywidget"}
 """What JupyterLab needs to show widgets: {its extension: the package that brings it}."""
 MEMINFO = Path("/proc/meminfo")
 ALL_WELL = "All that the course needs is here."
-_REQUIREMENT = re.compile(r"([\w.-]+)([^;]*)(?:;\s*(.*))?")
 
 
 @dataclass(frozen=True)
@@ -73,21 +75,19 @@ def verdict(findings: Sequence[Finding]) -> str:
 def _python() -> Finding:
     wanted = metadata.metadata("cowlab")["Requires-Python"] or ">=3"
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("Python", _fits(version, wanted), version, advice=f"Install Python {wanted}, and cowlab with it.")
+    return Finding(
+        "Python", _fits(version, SpecifierSet(wanted)), version, advice=f"Install Python {wanted}, and cowlab with it."
+    )
 
 
 def _packages() -> Iterator[Finding]:
     """What cowlab's own metadata says that it requires, but for what only tests and developers need."""
-    for requirement in metadata.requires("cowlab") or []:
-        match = _REQUIREMENT.match(requirement)
-        assert match
-        name, wanted, only_if = match[1], match[2].strip(), match[3] or ""
-        if "extra ==" in only_if or ("emscripten" in only_if and sys.platform == "emscripten"):
-            continue
-        yield _package(name, wanted)
+    for requirement in map(Requirement, metadata.requires("cowlab") or []):
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            yield _package(requirement.name, requirement.specifier)
 
 
-def _package(name: str, wanted: str) -> Finding:
+def _package(name: str, wanted: SpecifierSet) -> Finding:
     advice = f"Run: {Path(sys.executable).name} -m pip install '{name}{wanted}'"
     try:
         version = metadata.version(name)
@@ -97,17 +97,9 @@ def _package(name: str, wanted: str) -> Finding:
     return Finding(name, present, version if present else f"{version}, where {wanted} is needed", advice=advice)
 
 
-def _fits(version: str, wanted: str) -> bool:
-    """Is `version` in the range `wanted`, such as ">=4.2,<5"? Only >= and < are known, which is what cowlab uses."""
-    own = _numbers(version)
-    limits = [(sign, _numbers(limit)) for sign, limit in re.findall(r"(>=|<)([\d.]+)", wanted)]
-    return all(own >= limit if sign == ">=" else own < limit for sign, limit in limits)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """(4, 2, 1) of "4.2.1rc3"."""
-    match = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(map(int, match[0].split("."))) if match else ()
+def _fits(version: str, wanted: SpecifierSet) -> bool:
+    """Is `version` in the range `wanted`? A release candidate is what somebody chose to install."""
+    return wanted.contains(version, prereleases=True)
 
 
 def _extensions() -> Iterator[Finding]:
