@@ -11,7 +11,7 @@ tab["heap"].write(0, 128)
 
 from typing import TYPE_CHECKING, Any
 
-from . import engine, scenarios, trace, units
+from . import engine, moved, scenarios, trace, units
 from .__about__ import __version__
 from .engine import (
     Account,
@@ -38,6 +38,8 @@ from .trace import replay
 
 if TYPE_CHECKING:
     from . import linux
+
+moved.forward()
 
 __all__ = [
     "Account",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cowlab import Machine, OutOfMemory, goals, scenarios, trace
-from cowlab.questions import batch_fork_explosion as questions
-from cowlab.questions.batch_fork_explosion import batch, in_use, killed
+from cowlab.course.questions import batch_fork_explosion as questions
+from cowlab.course.questions.batch_fork_explosion import batch, killed
 from cowlab.scenarios.operations import filled
 from cowlab.units import pages_in, parse_size
 from cowlab.views import Lab
@@ -82,14 +82,14 @@ def test_the_last_goal_is_reached_by_writing_less_and_by_nothing_smaller(last: L
 @pytest.mark.parametrize("at_once", [1, 10, 20, 30])
 def test_fewer_at_a_time_fit_and_each_gives_back_what_it_copied(at_once: int) -> None:
     process = loader()
-    before = in_use(process.machine)
+    before = process.machine.in_use
     for _ in range(0, 100, at_once):
         wave = [process.fork() for _ in range(at_once)]
         for worker in wave:
             worker["data"].write()
         for worker in wave:
             worker.exit()
-        assert in_use(process.machine) == before
+        assert process.machine.in_use == before
     assert killed(process.machine) == []
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import cowlab
 from cowlab import Machine, goals, scenarios, trace
-from cowlab.questions import cgroup_isolation as questions
+from cowlab.course.questions import cgroup_isolation as questions
 
 
 def leaky(names: list[str]) -> bool:

@@ -8,8 +8,8 @@ import pytest
 
 from cowlab import Machine, ProcessKilled, scenarios, trace
 from cowlab.cluster import Node, Pod
+from cowlab.course.questions import headroom_and_alerts as questions
 from cowlab.monitor import Monitor, committed_rules, pressure_above, sustained_paging, working_set_above
-from cowlab.questions import headroom_and_alerts as questions
 
 
 def watched(**tree) -> Monitor:

@@ -6,9 +6,10 @@ import math
 
 import pytest
 
-from cowlab import Machine, claims
-from cowlab.claims.lesson_09_in_production import RATIOS, RECORDED
-from cowlab.questions import in_production as questions
+from cowlab import Machine
+from cowlab.course import claims
+from cowlab.course.claims.lesson_09_in_production import RATIOS, RECORDED
+from cowlab.course.questions import in_production as questions
 from cowlab.units import parse_size
 
 ASKED = [

@@ -9,8 +9,8 @@ import pytest
 
 import cowlab
 from cowlab import Machine, scenarios, trace
+from cowlab.course.questions import oom_killer as questions
 from cowlab.engine import oom
-from cowlab.questions import oom_killer as questions
 
 
 def victims(**values) -> list[str]:

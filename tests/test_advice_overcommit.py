@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from cowlab import Machine, OutOfMemory, goals, scenarios
+from cowlab.course.questions import overcommit as questions
+from cowlab.course.questions.overcommit import granted
 from cowlab.engine import Account, Request, commit
-from cowlab.questions import overcommit as questions
-from cowlab.questions.overcommit import granted
 from cowlab.units import pages_in
 from cowlab.views import Lab
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cowlab import goals, scenarios
-from cowlab.questions.zygote_savings import from_scratch, from_zygote, in_use, saved, start_times
+from cowlab.course.questions.zygote_savings import from_scratch, from_zygote, saved, start_times
 from cowlab.views import Lab
 
 
@@ -55,12 +55,12 @@ def test_what_is_loaded_before_the_fork_is_there_once() -> None:
     after = from_zygote("150 MiB", 20, 0)
     for process in after.processes:
         process.mmap("150 MiB", name="loaded after the fork").write()
-    assert in_use(before) < in_use(after) / 8
+    assert before.in_use < after.in_use / 8
 
 
 def test_more_code_means_less_saved_of_memory() -> None:
     gained = [
-        in_use(from_scratch("300 MiB", 20, code)) - in_use(from_zygote("300 MiB", 20, 11, code))
+        from_scratch("300 MiB", 20, code).in_use - from_zygote("300 MiB", 20, 11, code).in_use
         for code in range(0, 91, 10)
     ]
     assert gained == sorted(gained, reverse=True)

@@ -147,7 +147,7 @@ BELIEFS = [
 
 def asked(lesson: str) -> Iterator[Prediction]:
     """Every question with choices that the lesson asks."""
-    questions = import_module(f"cowlab.questions.{lesson.partition('_')[2]}")
+    questions = import_module(f"cowlab.course.questions.{lesson.partition('_')[2]}")
     notebook = json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text(encoding="utf-8"))
     code = ["".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
     for source in code:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from cowlab import calibrate, linux
-from cowlab._linux import host
+from cowlab import linux
 from cowlab.engine.costs import Costs
 from cowlab.engine.errors import Error
+from cowlab.linux import calibrate, host
 
 needs_linux = pytest.mark.skipif(linux.available() is not None, reason=linux.available() or "")
 FAULTS = ("fault", "zero", "copy", "reuse")

@@ -8,10 +8,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
-from cowlab import check
-from cowlab._linux import host
-from cowlab.check import Finding
+from cowlab.linux import host
+from cowlab.program import check
+from cowlab.program.check import Finding
 
 
 def found(name: str) -> Finding:
@@ -38,7 +39,7 @@ def test_a_package_that_is_missing_is_said_with_what_to_do(monkeypatch: pytest.M
     stream = io.StringIO()
     assert check.main(stream) == 1
     assert re.search(r"^MISSING +cowlab-has-no-such-package +not installed$", stream.getvalue(), re.M)
-    assert "-m pip install 'cowlab-has-no-such-package>=1.2,<3'" in stream.getvalue()
+    assert "-m pip install 'cowlab-has-no-such-package<3,>=1.2'" in stream.getvalue()
     assert check.ALL_WELL not in stream.getvalue()
 
 
@@ -63,13 +64,7 @@ def test_a_package_that_is_too_old_is_missing(monkeypatch: pytest.MonkeyPatch) -
     ],
 )
 def test_versions_are_compared_by_their_numbers(version: str, wanted: str, fits: bool) -> None:
-    assert check._fits(version, wanted) == fits
-
-
-def test_the_limits_of_cowlab_itself_are_of_the_kinds_that_are_compared() -> None:
-    for requirement in metadata.requires("cowlab") or []:
-        wanted = requirement.partition(";")[0]
-        assert set(re.findall(r"[<>=!~]+", wanted)) <= {">=", "<"}
+    assert check._fits(version, SpecifierSet(wanted)) == fits
 
 
 def test_widgets_that_jupyterlab_does_not_have_are_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

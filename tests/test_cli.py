@@ -1,5 +1,6 @@
 """The `cowlab` command: what it accepts and refuses, and that a part is imported only when asked for."""
 
+import importlib
 import subprocess
 import sys
 import types
@@ -7,14 +8,15 @@ import types
 import pytest
 
 import cowlab
-from cowlab import cli
+from cowlab.program import cli
 
 
 def fake_part(monkeypatch, name, main):
     """Put a module with this `main` in the place of cowlab.<name>."""
     part = types.SimpleNamespace(main=main)
+    room, _, module = f"cowlab.{name}".rpartition(".")
     monkeypatch.setitem(sys.modules, f"cowlab.{name}", part)
-    monkeypatch.setattr(cowlab, name, part, raising=False)
+    monkeypatch.setattr(importlib.import_module(room), module, part, raising=False)
 
 
 def refusal(capsys, *arguments):
@@ -31,7 +33,7 @@ def test_python_m_cowlab_is_the_command():
 
 
 def test_importing_cowlab_needs_neither_jupyter_nor_matplotlib():
-    code = "import cowlab, cowlab.cli, sys; print(*sys.modules)"
+    code = "import cowlab, cowlab.program.cli, sys; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     packages = {name.partition(".")[0] for name in shown.stdout.split()}
     assert "cowlab" in packages
@@ -40,7 +42,7 @@ def test_importing_cowlab_needs_neither_jupyter_nor_matplotlib():
 
 def test_without_arguments_it_opens_the_course(monkeypatch):
     asked = []
-    fake_part(monkeypatch, "launch", lambda *options: asked.append(options) or 0)
+    fake_part(monkeypatch, "program.launch", lambda *options: asked.append(options) or 0)
     assert cli.main([]) == 0
     assert cli.main(["--port", "8899", "--no-browser"]) == 0
     assert asked == [(None, None, True), (None, 8899, False)]
@@ -48,14 +50,14 @@ def test_without_arguments_it_opens_the_course(monkeypatch):
 
 def test_tour_writes_to_the_terminal(monkeypatch):
     streams = []
-    fake_part(monkeypatch, "tour", streams.append)
+    fake_part(monkeypatch, "program.tour", streams.append)
     assert cli.main(["tour"]) == 0
     assert streams == [sys.stdout]
 
 
 def test_verify_passes_its_options_on_and_returns_its_status(monkeypatch):
     asked = []
-    fake_part(monkeypatch, "verify", lambda **options: asked.append(options) or 1)
+    fake_part(monkeypatch, "linux.verify", lambda **options: asked.append(options) or 1)
     assert cli.main(["verify"]) == 1
     assert cli.main(["verify", "--traces", "5", "--seed", "7"]) == 1
     assert asked == [{"traces": 200, "seed": 0}, {"traces": 5, "seed": 7}]
@@ -63,14 +65,14 @@ def test_verify_passes_its_options_on_and_returns_its_status(monkeypatch):
 
 def test_practice_passes_its_options_on_and_returns_its_status(monkeypatch):
     asked = []
-    fake_part(monkeypatch, "practice", lambda *options: asked.append(options) or 2)
+    fake_part(monkeypatch, "course.practice", lambda *options: asked.append(options) or 2)
     assert cli.main(["practice"]) == 2
     assert cli.main(["practice", "05", "--seed", "7", "--answer"]) == 2
     assert asked == [(None, 0, False), ("05", 7, True)]
 
 
 def test_check_returns_its_status(monkeypatch):
-    fake_part(monkeypatch, "check", lambda: 1)
+    fake_part(monkeypatch, "program.check", lambda: 1)
     assert cli.main(["check"]) == 1
 
 
@@ -78,17 +80,17 @@ def test_ctrl_c_ends_a_part_without_a_traceback(monkeypatch):
     def interrupted(**options):
         raise KeyboardInterrupt
 
-    fake_part(monkeypatch, "verify", interrupted)
+    fake_part(monkeypatch, "linux.verify", interrupted)
     assert cli.main(["verify"]) == 130
 
 
 def test_a_reader_that_leaves_early_is_no_error_message():
     code = (
-        "import sys, types; from cowlab import cli\n"
+        "import sys, types; from cowlab.program import cli\n"
         "def main(stream):\n"
         "    for number in range(100_000): print(number, file=stream)\n"
-        "sys.modules['cowlab.tour'] = types.SimpleNamespace(main=main)\n"
-        "import cowlab; cowlab.tour = sys.modules['cowlab.tour']\n"
+        "sys.modules['cowlab.program.tour'] = types.SimpleNamespace(main=main)\n"
+        "import cowlab.program; cowlab.program.tour = sys.modules['cowlab.program.tour']\n"
         "sys.exit(cli.main(['tour']))"
     )
     command = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)

@@ -7,8 +7,7 @@ from itertools import pairwise
 import pytest
 
 from cowlab import Machine, scenarios
-from cowlab.goals.facts import in_use
-from cowlab.questions.batch_fork_explosion import killed
+from cowlab.course.questions.batch_fork_explosion import killed
 from cowlab.units import parse_size
 from cowlab.views import Lab
 
@@ -65,7 +64,7 @@ def test_a_fork_moves_what_is_promised_and_a_write_what_is_in_use(lab: Lab) -> N
 
 def test_more_written_uses_more_and_promises_the_same(lab: Lab) -> None:
     machines = moved(lab, "written_percent", list(range(101)))
-    assert rising([in_use(machine) for machine in machines])
+    assert rising([machine.in_use for machine in machines])
     assert len({promised(machine) for machine in machines}) == 1
     assert len({sum(process.rss for process in machine.processes) for machine in machines}) == 1
 
@@ -74,16 +73,16 @@ def test_more_written_uses_more_and_promises_the_same(lab: Lab) -> None:
 def test_both_follow_more_workers_and_more_data(lab: Lab, name: str) -> None:
     values = list(range(0, 201, 10)) if name == "workers" else stops(lab, name)[:4]
     machines = moved(lab, name, values)
-    assert rising([in_use(machine) for machine in machines])
+    assert rising([machine.in_use for machine in machines])
     assert rising([promised(machine) for machine in machines])
 
 
 def test_all_at_once_or_one_by_one_ends_the_same(lab: Lab) -> None:
     for percent in [0, 1, 50, 100]:
         lab.set(data="128 MiB", written_percent=percent, in_rounds=False)
-        one_by_one = in_use(lab.machine), promised(lab.machine), len(lab.machine.processes)
+        one_by_one = lab.machine.in_use, promised(lab.machine), len(lab.machine.processes)
         lab.set(in_rounds=True)
-        assert (in_use(lab.machine), promised(lab.machine), len(lab.machine.processes)) == one_by_one
+        assert (lab.machine.in_use, promised(lab.machine), len(lab.machine.processes)) == one_by_one
     assert len(lab.operations) > 1 + 2 * len(lab.machine.processes)  # and there are turns to see
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from cowlab import goals, scenarios
+from cowlab.course.questions import oom_killer as questions
 from cowlab.goals import Goal
-from cowlab.questions import oom_killer as questions
 from cowlab.views import Lab
 
 

@@ -7,7 +7,6 @@ from itertools import pairwise
 import pytest
 
 from cowlab import Machine, scenarios
-from cowlab.goals.facts import in_use
 from cowlab.units import parse_size
 from cowlab.views import Lab
 
@@ -43,7 +42,7 @@ def test_more_tabs_use_more_and_each_the_same(lab: Lab) -> None:
     figures = []
     for tabs in range(1, 101):
         lab.set(tabs=tabs)
-        figures.append(in_use(lab.machine))
+        figures.append(lab.machine.in_use)
     assert len({b - a for a, b in pairwise(figures)}) == 1
     assert rising(figures)
 
@@ -52,7 +51,7 @@ def test_more_written_uses_more_and_the_sum_of_rss_stays(lab: Lab) -> None:
     figures, sums = [], set()
     for percent in range(101):
         lab.set(written_percent=percent)
-        figures.append(in_use(lab.machine))
+        figures.append(lab.machine.in_use)
         sums.add(sum(process.rss for process in lab.machine.processes))
     assert rising(figures)
     assert len(sums) == 1
@@ -76,20 +75,20 @@ def test_a_larger_zygote_uses_more(lab: Lab) -> None:
     figures = []
     for size in lab.controls["size"].parameter.values.stops:
         lab.set(size=size)
-        figures.append(in_use(lab.machine))
+        figures.append(lab.machine.in_use)
         assert lab.machine["tab 1"].rss == parse_size(size)
     assert rising(figures)
 
 
 def test_size_and_tabs_of_the_question_show_its_answer(lab: Lab) -> None:
     lab.set(size="300 MiB", tabs=50)
-    assert f"{in_use(lab.machine) / 2**30:.2f} GiB" == "1.93 GiB"
+    assert f"{lab.machine.in_use / 2**30:.2f} GiB" == "1.93 GiB"
     assert sum(process.rss for process in lab.machine.processes) == 51 * parse_size("300 MiB")
 
 
 def test_without_copy_on_write_no_memory_is_saved(lab: Lab) -> None:
-    shared = in_use(lab.machine)
+    shared = lab.machine.in_use
     lab.set(copy_on_write=False)
     assert all(process.uss == process.rss for process in lab.machine.processes)
     assert lab.machine.meminfo()["AnonPages"] == 5 * 1024
-    assert in_use(lab.machine) > shared
+    assert lab.machine.in_use > shared

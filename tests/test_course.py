@@ -7,10 +7,19 @@ import random
 
 import pytest
 
-from cowlab import Machine, progress
-from cowlab.course import Drawn, Estimate, PagePrediction, Place, Prediction, Question, Quiz, copied_pages
+from cowlab import Machine
+from cowlab.course import (
+    Drawn,
+    Estimate,
+    Prediction,
+    Question,
+    Quiz,
+    drills,
+    progress,
+)
 from cowlab.course.estimate import number_in
-from cowlab.questions import drills, fork_sharing
+from cowlab.course.pages import PagePrediction, Place, copied_pages
+from cowlab.course.questions import fork_sharing
 
 CHOICES = {"copies": "Because it copies.", "shares": "Because it shares."}
 

@@ -11,7 +11,7 @@ import cowlab
 MODULES = [
     module.name
     for module in pkgutil.walk_packages(cowlab.__path__, "cowlab.")
-    if not module.name.startswith(("cowlab._linux", "cowlab.__main__", "cowlab.views"))
+    if not module.name.startswith(("cowlab.linux.interpreter", "cowlab.__main__", "cowlab.views"))
 ]
 WITH_EXAMPLES = ("cgroup", "costs", "evict", "oom", "pressure", "reclaim", "swap")
 

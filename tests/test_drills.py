@@ -9,9 +9,8 @@ from itertools import combinations
 
 import pytest
 
-from cowlab.course import Estimate, Prediction
-from cowlab.questions import drills
-from cowlab.questions.drills import groups, nodes, production, zygotes
+from cowlab.course import Estimate, Prediction, drills
+from cowlab.course.drills import groups, nodes, production, zygotes
 from cowlab.units import format_size
 
 SEEDS = range(50)

@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cowlab import launch
-from cowlab.lesson_files import FIRST_LESSON, CourseError
+from cowlab.program import launch
+from cowlab.program.lesson_files import FIRST_LESSON, CourseError
 
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60  # seconds, for a machine that is busy with something else
@@ -222,7 +222,7 @@ def test_the_browser_gets_a_page_that_only_its_owner_can_read(tmp_path):
 
 
 def test_a_kernels_websocket_does_not_wait(monkeypatch):
-    jupyter = pytest.importorskip("cowlab._jupyter", reason="there is no Jupyter server")
+    jupyter = pytest.importorskip("cowlab.program.server", reason="there is no Jupyter server")
     calls = []
     handler = types.SimpleNamespace(set_nodelay=calls.append)
     monkeypatch.setattr(jupyter.PromptConnection, "websocket_handler", handler)
@@ -278,7 +278,7 @@ def test_the_wheel_holds_the_lessons_and_the_types(unpacked_wheel):
 
 
 def test_the_wheel_holds_all_that_slides_are_made_of(unpacked_wheel):
-    here, packed = (each / "cowlab" / "lecture" / "nbconvert" for each in (ROOT, unpacked_wheel))
+    here, packed = (each / "cowlab" / "program" / "lecture" / "nbconvert" for each in (ROOT, unpacked_wheel))
     names = {path.relative_to(here) for path in here.rglob("*") if path.is_file()}
     assert names
     assert {path.relative_to(packed) for path in packed.rglob("*") if path.is_file()} == names

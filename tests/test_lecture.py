@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from cowlab import cli, launch, lecture
+from cowlab.program import cli, launch, lecture
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 BEGINS = ("slide", "subslide")

@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from cowlab import lesson_files
-from cowlab.lesson_files import CourseError, copy_lessons, course_folder
+from cowlab.program import lesson_files
+from cowlab.program.lesson_files import CourseError, copy_lessons, course_folder
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cowlab
-from cowlab import claims
+from cowlab.course import claims
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("0[1-9]_*.ipynb"))

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from links import dead, links_of
 
-from cowlab.lesson_files import copy_lessons
+from cowlab.program.lesson_files import copy_lessons
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import cowlab
-from cowlab import linux, trace, verify
-from cowlab._linux import host
+from cowlab import linux, trace
+from cowlab.linux import host, verify
 
 needs_linux = pytest.mark.skipif(linux.available() is not None, reason=linux.available() or "")
 MIB = 1 << 20

@@ -14,7 +14,8 @@ from hypothesis import given
 
 import cowlab
 from cowlab import Machine, linux, listing, scenarios, trace
-from cowlab._linux.random_trace import random_trace
+from cowlab.linux.random_trace import random_trace
+from cowlab.trace.checking import Checker
 
 ALL = [each for name in scenarios.__all__ if isinstance(each := getattr(scenarios, name), scenarios.Scenario)]
 every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
@@ -154,7 +155,7 @@ def drawn(seed: int, length: int = 100) -> dict:
         "overcommit": dice.choice(("heuristic", "always", "always", "never")),
     }
     machine |= {"swap": dice.choice((0, 0, 409_600)), "copy_on_write": dice.random() < 0.8}
-    checker, ops = trace._Checker(), []
+    checker, ops = Checker(), []
     start = [{"op": "spawn", "pid": names[0]}, {**MMAP, "pid": names[0], "region": "r1", "pages": 60}]
     for n in range(length):
         for op in start if n == 0 else dice.alike(names) if dice.random() < 0.03 else [dice.op(names)]:

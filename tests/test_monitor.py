@@ -9,7 +9,6 @@ import pytest
 import cowlab
 from cowlab.engine.costs import EVENTS, Costs
 from cowlab.monitor import (
-    MOST_AT_ONCE,
     Alert,
     Monitor,
     Rule,
@@ -20,6 +19,7 @@ from cowlab.monitor import (
     sustained_paging,
     working_set_above,
 )
+from cowlab.monitor.series import MOST_AT_ONCE
 
 MIB = 1 << 20
 FREE = Costs(**dict.fromkeys(EVENTS, 0))  # no call takes time: only `advance` does

@@ -7,10 +7,11 @@ import random
 
 import pytest
 
-from cowlab import Machine, practice
-from cowlab.course import Ask, Estimate, PagePrediction, Place, Prediction
-from cowlab.lesson_files import CourseError
-from cowlab.questions import drills, fork_sharing
+from cowlab import Machine
+from cowlab.course import Ask, Estimate, Prediction, drills, practice
+from cowlab.course.pages import PagePrediction, Place
+from cowlab.course.questions import fork_sharing
+from cowlab.program.lesson_files import CourseError
 
 MAKERS = [pytest.param(make, id=make.__name__) for makers in practice.drills().values() for make in makers]
 SEEDS = range(25)

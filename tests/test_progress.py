@@ -6,9 +6,12 @@ import json
 import os
 from pathlib import Path
 
+import platformdirs
 import pytest
+from platformdirs.macos import MacOS
 
-from cowlab import progress
+from cowlab.course import progress
+from cowlab.files import write_whole
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +96,53 @@ def test_the_file_is_where_the_system_keeps_data_of_programs(tmp_path: Path, mon
     monkeypatch.delenv("XDG_DATA_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert progress.path() == tmp_path / ".local" / "share" / "cowlab" / "progress.json"
+
+
+def on_macos(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    """As on a Mac, where XDG's variables are not set."""
+    for name in ("COWLAB_PROGRESS", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setattr(platformdirs, "PlatformDirs", MacOS)
+
+
+def test_on_macos_the_file_is_where_macs_keep_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_macos(monkeypatch, tmp_path)
+    assert progress.path() == tmp_path / "Library" / "Application Support" / "cowlab" / "progress.json"
+
+
+def test_on_macos_an_old_file_is_still_found_and_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_macos(monkeypatch, tmp_path)
+    old = tmp_path / ".local" / "share" / "cowlab" / "progress.json"
+    old.parent.mkdir(parents=True)
+    old.write_text('{"lessons": {"paging": {"How much?": false}}}')
+    progress.record("paging", "Who pays?", right=True)
+    assert progress.load().lessons == {"paging": {"How much?": False, "Who pays?": True}}
+    assert progress.path() == old
+
+
+def test_answers_are_for_their_owner_to_read(file: Path) -> None:
+    progress.record("paging", "How much?", right=True)
+    assert file.stat().st_mode & 0o077 == 0
+
+
+def test_parts_of_two_writers_have_names_of_their_own(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.parent.mkdir()
+    parts = []
+
+    def beside(part: Path, whole: Path) -> None:
+        """Another program writes the same file just before this one takes its place."""
+        parts.append(part)
+        if len(parts) == 1:
+            write_whole(file, b"other")
+        replace(part, whole)
+
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", beside)
+    write_whole(file, b"mine")
+    assert len(set(parts)) == 2
+    assert file.read_bytes() == b"mine"
+    assert [path.name for path in file.parent.iterdir()] == ["progress.json"]
 
 
 def test_names_of_any_language_survive() -> None:

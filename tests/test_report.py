@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 import pytest
 
 import cowlab
-from cowlab import claims, report
-from cowlab.report import SETTING, Report
+from cowlab.course import claims, report
+from cowlab.course.report import SETTING, Report
 
 AWKWARD = Report("Mistake in a&b (50%)?", 'What is wrong:\n\n"5 + 5 = 10 µs" & more; see #7 <here>')
 TRACKER = "https://example.org/course/issues/new"

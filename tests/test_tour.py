@@ -3,7 +3,7 @@
 import io
 import re
 
-from cowlab import tour
+from cowlab.program import tour
 
 
 def printed() -> str:

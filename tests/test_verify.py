@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from cowlab import linux, trace, verify
-from cowlab._linux import host
-from cowlab._linux.random_trace import FILE_PAGES, SIZES
+from cowlab import linux, trace
+from cowlab.linux import host, verify
+from cowlab.linux.random_trace import FILE_PAGES, SIZES
 
 needs_linux = pytest.mark.skipif(linux.available() is not None, reason=linux.available() or "")
 DRAWN = [verify.random_trace(seed) for seed in range(300)]

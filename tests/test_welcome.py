@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from cowlab import check, contents, progress, welcome
+from cowlab.course import contents, progress, welcome
+from cowlab.program import check
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = ROOT / "notebooks"

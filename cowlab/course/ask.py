@@ -11,13 +11,14 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .. import progress
+from ..readable import Readable
+from . import progress
 
 BOX = widgets.Layout(
     border="1px solid var(--jp-border-color1, #9aa1ad)", padding="10px 16px", margin="6px 0", max_width="60em"
 )
 GOOD, OTHER = "#2f855a", "#c2541a"
-LESSONS = f"{__package__.rpartition('.')[0]}.questions."
+LESSONS = f"{__package__}.questions.", f"{__package__}.drills"
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,10 @@ class Outcome:
     explanation: str
 
 
-class Ask(widgets.VBox):
+class Ask(Readable, widgets.VBox):
     """A question, a field to answer in, a button, and room for what comes of it.
 
-    What the reader answers is kept as progress in `lesson`: if none is named, the module of `cowlab.questions` that
+    What the reader answers is kept as progress in `lesson`: if none is named, the module of `course/questions/` that
     asks. What a program answers (`choose`, `commit`) is not.
     """
 
@@ -127,14 +128,13 @@ class Ask(widgets.VBox):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.question}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widget for a front end; the question and its choices for everybody else."""
-        bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        return {**bundle, "text/plain": self.text, "text/html": self.html}
+    def forms(self) -> dict[str, Any]:
+        """The question and its choices."""
+        return {"text/plain": self.text, "text/html": self.html}
 
 
 def _asking_lesson() -> str | None:
-    """The module of `cowlab.questions` in which this question is being made; None if it is made elsewhere.
+    """The module of `cowlab.course.questions` in which this question is being made; None if it is made elsewhere.
 
     It stands on the call stack: the questions of a lesson then need not repeat its name, nor can they get it wrong.
     """
@@ -142,7 +142,7 @@ def _asking_lesson() -> str | None:
     while frame:
         name = str(frame.f_globals.get("__name__", ""))
         if name.startswith(LESSONS):
-            return name.removeprefix(LESSONS).partition(".")[0]  # drills are a package of modules
+            return name.split(".")[2 if "drills" in name else 3]
         frame = frame.f_back  # type: ignore[assignment]
     return None
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..units import count, format_pages, pages_in
+from ..units import PAGE_SIZE, count, format_pages, pages_in
 from . import calls, checks, commit, evict, oom, procfs
 from .access import Rules
 from .backing import Backing
@@ -223,6 +223,11 @@ class Machine:
     def meminfo(self) -> dict[str, int]:
         """{field: KiB}, as /proc/meminfo."""
         return procfs.meminfo(self)
+
+    @property
+    def in_use(self) -> int:
+        """Bytes of memory in use: data, the page cache included, and page tables. What is swapped out is not in it."""
+        return (self.frames.used + self.frames.tables) * PAGE_SIZE
 
     def vmstat(self) -> dict[str, int]:
         """{counter: number of events since the machine started}, as /proc/vmstat. pgfault counts major faults too."""

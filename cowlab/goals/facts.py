@@ -53,11 +53,6 @@ def data_and_tables(machine: Machine) -> tuple[int, int]:
     return (info["AnonPages"] + info["Cached"]) * KIB, info["PageTables"] * KIB
 
 
-def in_use(machine: Machine) -> int:
-    """Bytes of data and page tables in memory."""
-    return sum(data_and_tables(machine))
-
-
 def tasks(machine: Machine) -> list[Task]:
     """The processes as the OOM killer would see them if the machine's memory ended now."""
     info = machine.meminfo()
@@ -110,9 +105,3 @@ def check_name(name: object) -> None:
     """Raise ValueError if `name` is not one."""
     if not isinstance(name, str) or not name:
         raise ValueError(f"name {name!r} is not a name: use text, such as 'database'")
-
-
-def check_count(count: object, least: int) -> None:
-    """Raise ValueError if `count` is not a whole number of at least `least`."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
-        raise ValueError(f"{count!r}: give a whole number of {least} or more")

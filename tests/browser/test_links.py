@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cowlab.lesson_files import copy_lessons
+from cowlab.program.lesson_files import copy_lessons
 
 from .conftest import Open
 from .jupyter import REPO, JupyterLab

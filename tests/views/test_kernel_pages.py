@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cowlab import linux, scenarios
-from cowlab._linux import host
-from cowlab._linux.random_trace import random_trace
+from cowlab.linux import host
+from cowlab.linux.random_trace import random_trace
 from cowlab.views import kernel_pages
 from cowlab.views.kernel_pages import as_html, as_text, differences, kernel_codes, model_as_kernel_sees, on_this_kernel
 

@@ -319,7 +319,7 @@ def kinds_of_events() -> set[str]:
     return found | ends | {kind for kind, _ in Tally().effects()}
 
 
-MODULES = (engine.calls, engine.cgroup, engine.machine, engine.oom, engine.process, engine.shortage, monitor)
+MODULES = (engine.calls, engine.cgroup, engine.machine, engine.oom, engine.process, engine.shortage, monitor.monitor)
 
 
 def test_every_kind_of_event_has_words_and_a_letter() -> None:
