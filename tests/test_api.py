@@ -30,11 +30,17 @@ MAPPING = (
 def test_the_public_names():
     assert set(cowlab.__all__) >= {
         "Error", "Event", "Faults", "Machine", "Mapping", "NoSuchProcess", "OutOfMemory", "Page", "Process",
-        "SegmentationFault", "engine", "linux", "replay", "trace", "units",
+        "SegmentationFault", "engine", "format_size", "linux", "pages_in", "replay", "trace", "units",
     }  # fmt: skip
     for name in cowlab.__all__:
         exec(f"from cowlab import {name}")
     assert cowlab.__version__
+
+
+def test_what_lessons_show_is_that_of_the_views():
+    assert [getattr(cowlab, name) for name in cowlab.VIEWS] == [getattr(cowlab.views, name) for name in cowlab.VIEWS]
+    with pytest.raises(AttributeError, match="no attribute 'Lap'"):
+        _ = cowlab.Lap
 
 
 def test_what_a_process_and_a_mapping_offer():

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
+import symtable
 from pathlib import Path
 
 import pytest
@@ -69,9 +71,39 @@ def shown(notebook: dict) -> str:
     return "\n".join(texts)
 
 
+def unaligned(text: str) -> str:
+    """The text without the spaces that align the columns of its tables."""
+    return re.sub(" +", " ", text)
+
+
 def shows_its_claims(cell: dict) -> bool:
     """Is this the cell that lists the claims of its lesson?"""
     return source(cell).startswith("Claims(")
+
+
+class WithoutImports(ast.NodeTransformer):
+    """Code as it would be if all that it imports were there already; `names` are those that it imports."""
+
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+    def visit_Import(self, node: ast.Import | ast.ImportFrom) -> ast.Pass:
+        self.names |= {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+        return ast.Pass()
+
+    visit_ImportFrom = visit_Import
+
+
+def rebound(code: str) -> set[str]:
+    """The names that code imports and gives another meaning: who runs an earlier cell again then gets an error.
+
+    Parameters and what a function assigns are names of that function alone.
+    """
+    imports = WithoutImports()
+    rest = ast.unparse(imports.visit(ast.parse(code)))
+    return imports.names & {
+        one.get_name() for one in symtable.symtable(rest, "lesson", "exec").get_symbols() if one.is_assigned()
+    }
 
 
 def position(notebook: dict, pattern: str) -> int:
@@ -114,6 +146,56 @@ def test_the_rule_is_shown_from_the_engine_and_never_pasted(notebook: dict) -> N
     rules = set(re.findall(r"^ *def (\w+)\(", shown(notebook), re.M))
     assert rules
     assert [name for name in rules if f"def {name}(" in code(notebook)] == []
+
+
+def test_its_first_cell_imports_in_two_or_three_lines(notebook: dict) -> None:
+    first = source(cells(notebook, "code")[0]).splitlines()
+    assert 2 <= len(first) <= 3
+    assert [line for line in first if not re.match(r"(from|import) cowlab\b", line)] == []
+
+
+def test_no_cell_gives_an_imported_name_another_meaning(notebook: dict) -> None:
+    assert rebound(code(notebook)) == set()
+
+
+@pytest.mark.parametrize(
+    "binds",
+    [
+        "faults = 3",
+        "faults += 3",
+        "(faults, rest) = 1, 2",
+        "for faults in range(3): pass",
+        "with open('file') as faults: pass",
+        "def faults(): pass",
+        "class faults: pass",
+        "if faults := 3: pass",
+        "try: pass\nexcept ValueError as faults: pass",
+        "match 3:\n    case faults: pass",
+        "faults: int = 3",
+    ],
+)
+@pytest.mark.parametrize("imports", ["from cowlab.engine import faults", "import x.y as faults", "import faults.z"])
+def test_another_meaning_of_an_imported_name_is_found(imports: str, binds: str) -> None:
+    assert rebound(f"{imports}\n{binds}") == rebound(f"{binds}\n{imports}") == {"faults"}
+
+
+@pytest.mark.parametrize(
+    "uses",
+    [
+        "print(faults)",
+        "[faults for faults in range(3)]",
+        "def rule(faults):\n    faults = 3",
+        "faults.rule = 3",
+        "faults[0] = 3",
+    ],
+)
+def test_a_name_of_a_function_alone_is_no_other_meaning(uses: str) -> None:
+    assert rebound(f"from cowlab.engine import faults\n{uses}") == set()
+
+
+def test_its_tables_are_padded_by_nobody(notebook: dict) -> None:
+    """`table(rows)` does it: no width stands in a format."""
+    assert re.findall(r"\{[^{}]*:[^{}]*[<>^]\d[^{}]*\}", code(notebook)) == []
 
 
 def test_it_was_saved_as_run_from_top_to_bottom(notebook: dict) -> None:
@@ -161,7 +243,7 @@ def test_a_claim_is_what_the_lesson_shows(lesson: str, claim: claims.Claim) -> N
     others = [cell for cell in notebook["cells"] if not shows_its_claims(cell)]
     assert len(others) == len(notebook["cells"]) - 1
     assert claim.says.count("{}") == claim.beside.count("{}") == 1
-    assert claim.shown in shown({"cells": others})
+    assert claim.shown in unaligned(shown({"cells": others}))
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

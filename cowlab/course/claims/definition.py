@@ -15,7 +15,8 @@ class Claim:
 
     `figure()` runs the model; `form` rounds it and gives its unit ("{:.0f} GiB"). `says` is the claim in a sentence,
     with {} for the figure. `source`: where the figure comes from in the world (author, title, year), or "the model".
-    `beside` is the figure as {} with what the lesson prints beside it, where the figure alone could be another's.
+    `beside` is the figure as {} with what the lesson shows beside it, where the figure alone could be another's: in a
+    table the cells of its line, with one space between them.
     """
 
     name: str
@@ -37,8 +38,8 @@ class Claim:
 
     @property
     def sentence(self) -> str:
-        """The claim with its figure, computed now; the spaces that align figures in a lesson's table are one."""
-        return " ".join(self.says.format(self.text).split())
+        """The claim with its figure, computed now."""
+        return self.says.format(self.text)
 
 
 def lessons() -> list[str]:

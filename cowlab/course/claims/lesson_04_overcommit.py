@@ -25,7 +25,7 @@ def _largest(mode: int) -> str:
 def _row(request: str) -> str:
     """That request in the three modes, as the lesson's table has it."""
     answers = ("granted" if granted(fresh_process(mode), request, 1) else "refused" for mode in (0, 1, 2))
-    return f"{request:>8}" + "".join(f"{answer:>10}" for answer in answers)
+    return " ".join([request, *answers])
 
 
 def _written_when_killed() -> str:
@@ -90,17 +90,15 @@ CLAIMS = [
     Claim("largest_0", "In mode 0 the largest that is granted is {}.", lambda: _largest(0)),
     Claim(
         "small_0",
-        "In mode 0, {} for 1 GiB are granted.",
+        "In mode 0, {} of 100 requests for 1 GiB are granted.",
         lambda: granted(fresh_process(0), "1 GiB", 100),
-        "{:>3} of 100 requests",
-        beside="mode 0: {}",
+        beside=" 0 {}\n",
     ),
     Claim(
         "small_2",
-        "In mode 2, {} for 1 GiB are granted.",
+        "In mode 2, {} of 100 requests for 1 GiB are granted.",
         lambda: granted(fresh_process(2), "1 GiB", 100),
-        "{:>3} of 100 requests",
-        beside="mode 2: {}",
+        beside=" 2 {}\n",
     ),
     Claim("limit_50", "The limit is {} at a ratio of 50.", lambda: _limit(50)),
     Claim("limit_80", "It is {} at a ratio of 80.", lambda: _limit(80)),
@@ -114,12 +112,8 @@ CLAIMS = [
     Claim(
         "granted_when_full", "With {} free a request for 12 GiB is granted.", _free_before_a_grant, beside="free: {}"
     ),
-    Claim(
-        "over_limit", "In mode 0, {} are promised.", lambda: _promised(0), "{:.0f} GiB", beside="mode 0: {} promised"
-    ),
-    Claim(
-        "in_limit", "In mode 2, {} are promised.", lambda: _promised(2), "{:>3.0f} GiB", beside="mode 2: {} promised"
-    ),
+    Claim("over_limit", "In mode 0, {} are promised.", lambda: _promised(0), "{:.0f} GiB", beside=" 0 {} 8 GiB"),
+    Claim("in_limit", "In mode 2, {} are promised.", lambda: _promised(2), "{:.0f} GiB", beside=" 2 {} 8 GiB"),
     Claim(
         "fork_refused", "With {} free mode 0 refuses the fork of a heap beyond RAM.", _refused_fork, beside="free: {}"
     ),
