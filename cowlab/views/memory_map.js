@@ -435,41 +435,6 @@ function helpDialog(id) {
   return dialog;
 }
 
-// cowlab/views/map/highlights.js
-var MOST_CURVES = 64;
-function paintHighlights(parts) {
-  const { stage, overlay, places, effects, tooltip } = parts;
-  const { selection } = parts.cursor;
-  const { target } = tooltip;
-  const cursor = stage.matches(":focus") ? parts.cursor.at : null;
-  overlay.clear(Boolean(target || selection || cursor || effects.any));
-  const moving = effects.paint();
-  if (target && !moving) paintTarget(parts, target);
-  if (selection) paintSelection(parts, selection);
-  if (cursor) overlay.outline(places.boxOf(cursor), overlay.theme.brand, 3, 2);
-  return moving;
-}
-function paintTarget({ overlay, places, store }, target) {
-  const { brand, ink } = overlay.theme;
-  const box = places.boxOf(target);
-  const number2 = store.frameOf(target);
-  const frame = places.boxOf({ grid: store.frameGrid, cell: store.cellOfFrame(number2) });
-  const holders = store.holdersOf(number2).flatMap((holder) => places.boxOf(holder) ?? []);
-  const from = target.grid.key === FRAMES ? holders.slice(0, MOST_CURVES) : box ? [box] : [];
-  if (frame && box && store.scale === 1) for (const page of from) overlay.curve(page, frame, brand);
-  for (const holder of holders) overlay.outline(holder, ink);
-  for (const one of [frame, box]) overlay.outline(one, brand);
-}
-function paintSelection({ overlay, places }, { grid, from, to }) {
-  const [first, last] = [Math.min(from, to), Math.max(from, to)];
-  const cols = places.columns({ grid, cell: first });
-  for (let row = Math.floor(first / cols); row <= Math.floor(last / cols); row++) {
-    const a = places.boxOf({ grid, cell: Math.max(first, row * cols) });
-    const b = places.boxOf({ grid, cell: Math.min(last, (row + 1) * cols - 1) });
-    if (a && b) overlay.outline({ ...a, w: b.x + b.w - a.x }, overlay.theme.brand, 2.5, 0);
-  }
-}
-
 // cowlab/views/map/inside.js
 var Inside = class {
   /** @type {Step[]} */
@@ -619,101 +584,6 @@ var Keyboard = class {
     this.map.repaint();
   }
 };
-
-// cowlab/views/map/layout.js
-var MAX_CELL = 40;
-var NUMBER_WIDTH = 17;
-var COLUMNS = [32, 16, 64, 8, 128, 256];
-var FULL = { title: 13.5, text: 11.5, head: 22, label: 16, pad: 8, gap: 10, aisle: 32 };
-var COMPACT = { title: 11.5, text: 11, head: 15, label: 14, pad: 4, gap: 4, aisle: 16 };
-function layOut(store, w, h, unit, measure) {
-  const full = largest(store, { w, h, ...scaled(FULL, unit), measure });
-  if (full && full.cell >= NUMBER_WIDTH) return full;
-  const compact = largest(store, { w, h, ...scaled(COMPACT, unit), compact: true, measure });
-  if (compact && compact.cell > (full?.cell ?? 0)) return compact;
-  return full ?? layOut(store, 1.15 * w, 1.15 * h, unit, measure);
-}
-function scaled({ title, text, head, label, pad, gap, aisle }, unit) {
-  return {
-    ...{ unit, title: title * unit, text: text * unit, head: head * unit, label: label * unit },
-    ...{ pad: pad * unit, gap: gap * unit, aisle: aisle * unit }
-  };
-}
-function largest(store, style) {
-  let best = null;
-  for (const columns of COLUMNS) {
-    for (let cell = larger(best?.cell ?? 0); cell <= MAX_CELL * style.unit; cell = larger(cell)) {
-      const made = place(store, { ...style, cell, columns });
-      if (!made.fits) break;
-      best = made;
-    }
-  }
-  return best;
-}
-var larger = (cell) => cell + (cell < 5 ? 0.5 : 1);
-function place(store, style) {
-  const { w, h, aisle } = style;
-  const common = style.compact ? store.common : null;
-  const cards = store.cards.map((card) => cardBox(card, style, common ? 0 : style.label));
-  const left = flow(cards, style);
-  const boxes = [...cards];
-  let [width, height] = [left.w, left.h];
-  if (store.frames && store.frameGrid) {
-    const x = cards.length ? left.w + aisle : 0;
-    const frames = moved(framesBox(store.frameGrid, store.frames, style, w - x), x, 0);
-    boxes.push(frames);
-    [width, height] = [x + frames.w, Math.max(height, frames.h)];
-  }
-  return { ...style, common, boxes, w: width, h: height, room: { w, h }, fits: width <= w && height <= h };
-}
-function flow(boxes, { h, gap }) {
-  let [x, y, columnWidth, bottom] = [0, 0, 0, 0];
-  for (const box of boxes) {
-    if (y > 0 && y + box.h > h) [x, y, columnWidth] = [x + columnWidth + gap, 0, 0];
-    moved(box, x, y);
-    columnWidth = Math.max(columnWidth, box.w);
-    bottom = Math.max(bottom, y + box.h);
-    y += box.h + gap;
-  }
-  return { w: x + columnWidth, h: bottom };
-}
-function moved(box, dx, dy) {
-  for (const one of [box, ...box.areas]) Object.assign(one, { x: one.x + dx, y: one.y + dy });
-  return box;
-}
-function cardBox(card, style, label) {
-  const { pad, head, title, measure } = style;
-  const areas = shelves(card.grids, style, label);
-  const w = Math.max(measure(card.title, title, true) + 4, ...areas.map((area) => area.x + area.w));
-  const h = Math.max(head, ...areas.map((area) => area.y + area.rows * style.cell));
-  for (const area of areas) area.x += pad;
-  return { card, title: card.title, x: 0, y: 0, w: w + 2 * pad, h: h + pad, areas };
-}
-function shelves(grids, { cell, columns, head, measure, text }, label) {
-  let [x, top, height] = [0, head, 0];
-  return grids.map((grid) => {
-    const cols = clamp(grid.cells, 1, columns);
-    const rows = Math.ceil(grid.cells / cols);
-    const w = Math.max(cols * cell, label && measure(grid.name, text) + 4);
-    if (x > 0 && x + w > columns * cell) [x, top, height] = [0, top + height + label / 3, 0];
-    const area = { grid, cols, rows, x, y: top + label, w };
-    x += w + label;
-    height = Math.max(height, label + rows * cell);
-    return area;
-  });
-}
-var eights = (n) => 8 * Math.ceil(n / 8);
-function framesBox(grid, facts, { h, pad, head, label, cell, title, text, measure }, room) {
-  const top = head + label;
-  const least = eights(grid.cells / Math.max(1, Math.floor((h - top - pad) / cell)));
-  const most = 8 * Math.floor((room - 2 * pad) / cell / 8);
-  const cols = Math.max(8, least, Math.min(most, eights(1.4 * Math.sqrt(grid.cells))));
-  const rows = Math.ceil(grid.cells / cols);
-  const note = Math.min(measure(notesOf(facts)[0], text) + 4, room - 2 * pad);
-  const w = Math.max(cols * cell, measure(FRAMES_TITLE, title, true) + 4, note);
-  const area = { grid, cols, rows, x: pad, y: top, w };
-  return { card: null, title: FRAMES_TITLE, x: 0, y: 0, w: w + 2 * pad, h: top + rows * cell + pad, areas: [area] };
-}
 
 // cowlab/views/map/cell.js
 var PLATE = 8;
@@ -1096,6 +966,243 @@ var Overlay = class {
   stamp({ x, y, w, h }, word) {
     const box = { x: x + 1, y: y + 1, w: w - 1, h: h - 1 };
     drawCell(this.pen, this.looks.of(word & 15), box, 1, 0, this.theme);
+  }
+};
+
+// cowlab/views/map/highlights.js
+var MOST_CURVES = 64;
+function paintHighlights(parts) {
+  const { stage, overlay, places, effects, tooltip } = parts;
+  const { selection } = parts.cursor;
+  const { target } = tooltip;
+  const cursor = stage.matches(":focus") ? parts.cursor.at : null;
+  overlay.clear(Boolean(target || selection || cursor || effects.any));
+  const moving = effects.paint();
+  if (target && !moving) paintTarget(parts, target);
+  if (selection) paintSelection(parts, selection);
+  if (cursor) overlay.outline(places.boxOf(cursor), overlay.theme.brand, 3, 2);
+  return moving;
+}
+function paintTarget({ overlay, places, store }, target) {
+  const { brand, ink } = overlay.theme;
+  const box = places.boxOf(target);
+  const number2 = store.frameOf(target);
+  const frame = places.boxOf({ grid: store.frameGrid, cell: store.cellOfFrame(number2) });
+  const holders = store.holdersOf(number2).flatMap((holder) => places.boxOf(holder) ?? []);
+  const from = target.grid.key === FRAMES ? holders.slice(0, MOST_CURVES) : box ? [box] : [];
+  if (frame && box && store.scale === 1) for (const page of from) overlay.curve(page, frame, brand);
+  for (const holder of holders) overlay.outline(holder, ink);
+  for (const one of [frame, box]) overlay.outline(one, brand);
+}
+function paintSelection({ overlay, places }, { grid, from, to }) {
+  const [first, last] = [Math.min(from, to), Math.max(from, to)];
+  const cols = places.columns({ grid, cell: first });
+  for (let row = Math.floor(first / cols); row <= Math.floor(last / cols); row++) {
+    const a = places.boxOf({ grid, cell: Math.max(first, row * cols) });
+    const b = places.boxOf({ grid, cell: Math.min(last, (row + 1) * cols - 1) });
+    if (a && b) overlay.outline({ ...a, w: b.x + b.w - a.x }, overlay.theme.brand, 2.5, 0);
+  }
+}
+
+// cowlab/views/map/layout.js
+var MAX_CELL = 40;
+var NUMBER_WIDTH = 17;
+var COLUMNS = [32, 16, 64, 8, 128, 256];
+var FULL = { title: 13.5, text: 11.5, head: 22, label: 16, pad: 8, gap: 10, aisle: 32 };
+var COMPACT = { title: 11.5, text: 11, head: 15, label: 14, pad: 4, gap: 4, aisle: 16 };
+function layOut(store, w, h, unit, measure) {
+  const full = largest(store, { w, h, ...scaled(FULL, unit), measure });
+  if (full && full.cell >= NUMBER_WIDTH) return full;
+  const compact = largest(store, { w, h, ...scaled(COMPACT, unit), compact: true, measure });
+  if (compact && compact.cell > (full?.cell ?? 0)) return compact;
+  return full ?? layOut(store, 1.15 * w, 1.15 * h, unit, measure);
+}
+function scaled({ title, text, head, label, pad, gap, aisle }, unit) {
+  return {
+    ...{ unit, title: title * unit, text: text * unit, head: head * unit, label: label * unit },
+    ...{ pad: pad * unit, gap: gap * unit, aisle: aisle * unit }
+  };
+}
+function largest(store, style) {
+  let best = null;
+  for (const columns of COLUMNS) {
+    for (let cell = larger(best?.cell ?? 0); cell <= MAX_CELL * style.unit; cell = larger(cell)) {
+      const made = place(store, { ...style, cell, columns });
+      if (!made.fits) break;
+      best = made;
+    }
+  }
+  return best;
+}
+var larger = (cell) => cell + (cell < 5 ? 0.5 : 1);
+function place(store, style) {
+  const { w, h, aisle } = style;
+  const common = style.compact ? store.common : null;
+  const cards = store.cards.map((card) => cardBox(card, style, common ? 0 : style.label));
+  const left = flow(cards, style);
+  const boxes = [...cards];
+  let [width, height] = [left.w, left.h];
+  if (store.frames && store.frameGrid) {
+    const x = cards.length ? left.w + aisle : 0;
+    const frames = moved(framesBox(store.frameGrid, store.frames, style, w - x), x, 0);
+    boxes.push(frames);
+    [width, height] = [x + frames.w, Math.max(height, frames.h)];
+  }
+  return { ...style, common, boxes, w: width, h: height, room: { w, h }, fits: width <= w && height <= h };
+}
+function flow(boxes, { h, gap }) {
+  let [x, y, columnWidth, bottom] = [0, 0, 0, 0];
+  for (const box of boxes) {
+    if (y > 0 && y + box.h > h) [x, y, columnWidth] = [x + columnWidth + gap, 0, 0];
+    moved(box, x, y);
+    columnWidth = Math.max(columnWidth, box.w);
+    bottom = Math.max(bottom, y + box.h);
+    y += box.h + gap;
+  }
+  return { w: x + columnWidth, h: bottom };
+}
+function moved(box, dx, dy) {
+  for (const one of [box, ...box.areas]) Object.assign(one, { x: one.x + dx, y: one.y + dy });
+  return box;
+}
+function cardBox(card, style, label) {
+  const { pad, head, title, measure } = style;
+  const areas = shelves(card.grids, style, label);
+  const w = Math.max(measure(card.title, title, true) + 4, ...areas.map((area) => area.x + area.w));
+  const h = Math.max(head, ...areas.map((area) => area.y + area.rows * style.cell));
+  for (const area of areas) area.x += pad;
+  return { card, title: card.title, x: 0, y: 0, w: w + 2 * pad, h: h + pad, areas };
+}
+function shelves(grids, { cell, columns, head, measure, text }, label) {
+  let [x, top, height] = [0, head, 0];
+  return grids.map((grid) => {
+    const cols = clamp(grid.cells, 1, columns);
+    const rows = Math.ceil(grid.cells / cols);
+    const w = Math.max(cols * cell, label && measure(grid.name, text) + 4);
+    if (x > 0 && x + w > columns * cell) [x, top, height] = [0, top + height + label / 3, 0];
+    const area = { grid, cols, rows, x, y: top + label, w };
+    x += w + label;
+    height = Math.max(height, label + rows * cell);
+    return area;
+  });
+}
+var eights = (n) => 8 * Math.ceil(n / 8);
+function framesBox(grid, facts, { h, pad, head, label, cell, title, text, measure }, room) {
+  const top = head + label;
+  const least = eights(grid.cells / Math.max(1, Math.floor((h - top - pad) / cell)));
+  const most = 8 * Math.floor((room - 2 * pad) / cell / 8);
+  const cols = Math.max(8, least, Math.min(most, eights(1.4 * Math.sqrt(grid.cells))));
+  const rows = Math.ceil(grid.cells / cols);
+  const note = Math.min(measure(notesOf(facts)[0], text) + 4, room - 2 * pad);
+  const w = Math.max(cols * cell, measure(FRAMES_TITLE, title, true) + 4, note);
+  const area = { grid, cols, rows, x: pad, y: top, w };
+  return { card: null, title: FRAMES_TITLE, x: 0, y: 0, w: w + 2 * pad, h: top + rows * cell + pad, areas: [area] };
+}
+
+// cowlab/views/map/published.js
+function publish(root, { stage, places, store }, fps) {
+  const client = (target) => {
+    const box = places.boxOf(target);
+    if (!box) return null;
+    const { left, top } = stage.getBoundingClientRect();
+    const { x, y } = centre(box);
+    return { x: left + stage.clientLeft + x, y: top + stage.clientTop + y };
+  };
+  const where = ({ process, mapping, page }) => {
+    const grid = store.find(process, mapping);
+    return grid ? client({ grid, cell: Math.floor(page / grid.scale), page }) : null;
+  };
+  const frame = (n) => client({ grid: store.frameGrid, cell: store.cellOfFrame(n) });
+  return Object.assign(root, { cowlab: { drawn: 0, lastSeq: -1, paintMs: 0, where, frame, fps } }).cowlab;
+}
+
+// cowlab/views/map/painting.js
+var FRAME_MS = 12;
+var Painting = class {
+  #relayout = false;
+  #dirty = false;
+  // the picture is to be painted, and not only what lies above it
+  /** @type {number | null} */
+  #frame = null;
+  /** When it was done in the last second. @type {number[]} */
+  #times = [];
+  /** The number of the draw that is not painted yet. @type {number | null} */
+  #pending = null;
+  /** @param {Parts} map @param {() => void} laidOut is called when there is a new layout */
+  constructor(map, laidOut) {
+    this.map = map;
+    this.laidOut = laidOut;
+    this.published = publish(map.root, map, () => this.#recent().length);
+  }
+  /** Paint in the next frame; with `picture`, it too and not only what lies above it. */
+  later(picture = false) {
+    this.#dirty ||= picture;
+    this.#frame ??= requestAnimationFrame(() => this.#paint());
+  }
+  /** Place all cells anew, and paint them. */
+  layOutAnew() {
+    this.#relayout = true;
+    this.later(true);
+  }
+  /**
+   * Paint what was just sent without waiting for the next frame, which then has it ready; at most once a frame.
+   * @type {(seq: number, relayout: boolean) => void}
+   */
+  soon(seq, relayout) {
+    this.#pending = seq;
+    this.#relayout ||= relayout;
+    this.later(true);
+    const last = this.#times[this.#times.length - 1] ?? -Infinity;
+    if (performance.now() - last < FRAME_MS) return;
+    this.stop();
+    this.#paint();
+  }
+  stop() {
+    if (this.#frame !== null) cancelAnimationFrame(this.#frame);
+    this.#frame = null;
+  }
+  #paint() {
+    this.#frame = null;
+    const { places, store, picture, tooltip } = this.map;
+    if (!store.started || !places.w) return;
+    const began = performance.now();
+    const layout = !places.layout || this.#relayout ? this.#layOut() : places.layout;
+    if (this.#dirty || !picture.slide()) {
+      picture.paint(layout, store.frames);
+      tooltip.follow();
+    }
+    this.#dirty = false;
+    const moving = paintHighlights(this.map);
+    this.published.paintMs = performance.now() - began;
+    this.#painted();
+    if (moving) this.later();
+  }
+  /** Where the reader has zoomed in, cards keep the size of their cells. */
+  #layOut() {
+    const { places, store, camera, picture } = this.map;
+    const { w, h } = camera.room;
+    const before = places.layout;
+    const measure = (text, px, bold) => picture.captions.measure(text, px, bold);
+    if (camera.fitted || !before) places.layout = layOut(store, w, h, places.unit, measure);
+    else places.layout = place(store, { ...before, ...before.room, measure });
+    camera.follow();
+    this.#relayout = false;
+    this.#dirty = true;
+    this.laidOut();
+    return places.layout;
+  }
+  #painted() {
+    const now = performance.now();
+    this.#times = [...this.#recent(), now];
+    this.map.opening.askForVisible();
+    if (this.#pending === null) return;
+    Object.assign(this.published, { drawn: this.published.drawn + 1, lastSeq: this.#pending });
+    this.map.root.dispatchEvent(new CustomEvent("cowlab:drawn", { detail: { seq: this.#pending, at: now } }));
+    this.#pending = null;
+  }
+  #recent() {
+    const now = performance.now();
+    return this.#times.filter((time) => now - time < 1e3);
   }
 };
 
@@ -2148,29 +2255,18 @@ var Words = class {
 };
 
 // cowlab/views/map/map.js
-var FRAME_MS = 12;
 var maps = 0;
 var MemoryMap = class {
   #id = `cowlab-map-${++maps}`;
-  #relayout = false;
-  #dirty = false;
-  // the picture is to be painted, and not only what lies above it
-  /** @type {number | null} */
-  #frame = null;
-  /** When it was painted in the last second. @type {number[]} */
-  #paints = [];
-  /** The draw that is not painted yet. @type {number | null} */
-  #pending = null;
-  // What others are given
-  /** @type {Send} */
-  send = (message) => this.model.send(message);
-  repaint = () => this.#paintLater();
-  layOutAnew = () => {
-    this.#relayout = true;
-    this.#paintLater(true);
+  #stopListening = () => {
   };
   store = new Store();
   places = new Places();
+  // What the parts do with the map
+  /** @type {Send} */
+  send = (message) => this.model.send(message);
+  repaint = () => this.painting.later();
+  layOutAnew = () => this.painting.layOutAnew();
   /** @param {Model} model @param {HTMLElement} el */
   constructor(model, el) {
     this.model = model;
@@ -2197,7 +2293,7 @@ var MemoryMap = class {
     this.effects = new Effects(this);
     this.keyboard = new Keyboard(this);
     this.pointer = new Pointer(this);
-    this.published = this.#publish();
+    this.painting = new Painting(this, () => this.#sayHead());
     this.#listen();
     this.toolbar.build();
     this.#resize();
@@ -2256,18 +2352,16 @@ var MemoryMap = class {
       themes.disconnect();
     };
   }
-  #stopListening = () => {
-  };
   destroy() {
     this.#stopListening();
-    if (this.#frame !== null) cancelAnimationFrame(this.#frame);
+    this.painting.stop();
     this.tooltip.hide();
     this.root.remove();
   }
   /** @type {(message: Message, buffers: DataView<ArrayBuffer>[]) => void} */
   #receive(message, buffers) {
     if (message.type === "draw") this.#draw(message, buffers);
-    else if (message.type === "pages") this.opening.take(message, buffers) && this.#paintLater(true);
+    else if (message.type === "pages") this.opening.take(message, buffers) && this.painting.later(true);
     else if (message.type === "look") this.tooltip.answer(message);
     else if (message.type === "say") this.status.say(message.text, message.error);
     else if (message.type === "inside") this.#showInside(message);
@@ -2280,7 +2374,7 @@ var MemoryMap = class {
     const changed = store.apply(message, buffers);
     if (!changed) return;
     effects.start(this.model.get("speed") ?? 0);
-    this.#relayout ||= Boolean(message.full || message.cards || store.frameGrid?.cells !== framesBefore);
+    const relayout = Boolean(message.full || message.cards || store.frameGrid?.cells !== framesBefore);
     this.opening.renew();
     this.cursor.renew();
     this.tooltip.renew(effects.time);
@@ -2288,8 +2382,7 @@ var MemoryMap = class {
     if (message.said) this.status.say(message.said);
     if (this.places.w) this.legend.update(this.looks, this.places.ratio);
     this.#sayHead();
-    this.#pending = message.seq;
-    this.#paintSoon();
+    this.painting.soon(message.seq, relayout);
     this.twin.update(changed, Boolean(message.cards || message.full));
   }
   /** @param {InsideSteps} message */
@@ -2341,78 +2434,6 @@ var MemoryMap = class {
     this.picture.resize();
     this.overlay.resize();
     this.#dress();
-  }
-  // Painting
-  /** Paint in the next frame; with `picture`, it too and not only what lies above it. */
-  #paintLater(picture = false) {
-    this.#dirty ||= picture;
-    this.#frame ??= requestAnimationFrame(() => this.#paint());
-  }
-  /** Paint what was just sent without waiting for the next frame, which then has it ready; at most once a frame. */
-  #paintSoon() {
-    this.#paintLater(true);
-    const last = this.#paints[this.#paints.length - 1] ?? -Infinity;
-    if (performance.now() - last < FRAME_MS || this.#frame === null) return;
-    cancelAnimationFrame(this.#frame);
-    this.#paint();
-  }
-  #paint() {
-    this.#frame = null;
-    const { places, store, picture } = this;
-    if (!store.started || !places.w) return;
-    const began = performance.now();
-    const layout = !places.layout || this.#relayout ? this.#layOut() : places.layout;
-    if (this.#dirty || !picture.slide()) {
-      picture.paint(layout, store.frames);
-      this.tooltip.follow();
-    }
-    this.#dirty = false;
-    const moving = paintHighlights(this);
-    this.published.paintMs = performance.now() - began;
-    this.#painted();
-    if (moving) this.repaint();
-  }
-  /** Where the reader has zoomed in, cards keep the size of their cells. */
-  #layOut() {
-    const { places, store, camera } = this;
-    const { w, h } = camera.room;
-    const before = places.layout;
-    const { captions } = this.picture;
-    const measure = (text, px, bold) => captions.measure(text, px, bold);
-    if (camera.fitted || !before) places.layout = layOut(store, w, h, places.unit, measure);
-    else places.layout = place(store, { ...before, ...before.room, measure });
-    camera.follow();
-    this.#relayout = false;
-    this.#dirty = true;
-    this.#sayHead();
-    return places.layout;
-  }
-  #painted() {
-    const now = performance.now();
-    this.#paints = [...this.#paints.filter((time) => now - time < 1e3), now];
-    this.opening.askForVisible();
-    if (this.#pending === null) return;
-    Object.assign(this.published, { drawn: this.published.drawn + 1, lastSeq: this.#pending });
-    this.root.dispatchEvent(new CustomEvent("cowlab:drawn", { detail: { seq: this.#pending, at: now } }));
-    this.#pending = null;
-  }
-  // For tests and benchmarks
-  #publish() {
-    const { places, store, stage } = this;
-    const client = (target) => {
-      const box = places.boxOf(target);
-      if (!box) return null;
-      const { left, top } = stage.getBoundingClientRect();
-      const { x, y } = centre(box);
-      return { x: left + stage.clientLeft + x, y: top + stage.clientTop + y };
-    };
-    const where = ({ process, mapping, page }) => {
-      const grid = store.find(process, mapping);
-      return grid ? client({ grid, cell: Math.floor(page / grid.scale), page }) : null;
-    };
-    const frame = (n) => client({ grid: store.frameGrid, cell: store.cellOfFrame(n) });
-    const fps = () => this.#paints.filter((time) => performance.now() - time < 1e3).length;
-    return Object.assign(this.root, { cowlab: { drawn: 0, lastSeq: -1, paintMs: 0, where, frame, fps } }).cowlab;
   }
 };
 

@@ -1,21 +1,20 @@
-/** The memory map: all parts together. It takes what Python sends, and says when what is painted. */
+/** The memory map: all parts together. It hands on what Python sends. */
 
 import { Acts } from "./acts.js";
 import { Camera } from "./camera.js";
 import { Cursor } from "./cursor.js";
 import { Effects } from "./effects.js";
 import { element } from "./elements.js";
-import { centre, clamp } from "./geometry.js";
+import { clamp } from "./geometry.js";
 import { Head } from "./head.js";
 import { HINT, helpDialog } from "./help.js";
-import { paintHighlights } from "./highlights.js";
 import { Inside } from "./inside.js";
 import { Keyboard } from "./keyboard.js";
-import { layOut, place } from "./layout.js";
 import { Legend } from "./legend.js";
 import { Looks } from "./looks.js";
 import { Opening } from "./opening.js";
 import { Overlay } from "./overlay.js";
+import { Painting } from "./painting.js";
 import { Picture } from "./picture.js";
 import { Places } from "./places.js";
 import { Pointer } from "./pointer.js";
@@ -29,32 +28,19 @@ import { Words } from "./words.js";
 
 /** @import { Draw, InsideSteps, Message, Model, Send } from "./protocol.js" */
 
-const FRAME_MS = 12; // somewhat less than a frame of the screen takes
-
 let maps = 0; // for ids
 
 export class MemoryMap {
   #id = `cowlab-map-${++maps}`;
-  #relayout = false;
-  #dirty = false; // the picture is to be painted, and not only what lies above it
-  /** @type {number | null} */
-  #frame = null;
-  /** When it was painted in the last second. @type {number[]} */
-  #paints = [];
-  /** The draw that is not painted yet. @type {number | null} */
-  #pending = null;
-
-  // What others are given
-  /** @type {Send} */
-  send = (message) => this.model.send(message);
-  repaint = () => this.#paintLater();
-  layOutAnew = () => {
-    this.#relayout = true;
-    this.#paintLater(true);
-  };
-
+  #stopListening = () => {};
   store = new Store();
   places = new Places();
+
+  // What the parts do with the map
+  /** @type {Send} */
+  send = (message) => this.model.send(message);
+  repaint = () => this.painting.later();
+  layOutAnew = () => this.painting.layOutAnew();
 
   /** @param {Model} model @param {HTMLElement} el */
   constructor(model, el) {
@@ -82,7 +68,7 @@ export class MemoryMap {
     this.effects = new Effects(this);
     this.keyboard = new Keyboard(this);
     this.pointer = new Pointer(this);
-    this.published = this.#publish();
+    this.painting = new Painting(this, () => this.#sayHead());
     this.#listen();
     this.toolbar.build();
     this.#resize();
@@ -150,11 +136,9 @@ export class MemoryMap {
     };
   }
 
-  #stopListening = () => {};
-
   destroy() {
     this.#stopListening();
-    if (this.#frame !== null) cancelAnimationFrame(this.#frame);
+    this.painting.stop();
     this.tooltip.hide();
     this.root.remove();
   }
@@ -162,7 +146,7 @@ export class MemoryMap {
   /** @type {(message: Message, buffers: DataView<ArrayBuffer>[]) => void} */
   #receive(message, buffers) {
     if (message.type === "draw") this.#draw(message, buffers);
-    else if (message.type === "pages") this.opening.take(message, buffers) && this.#paintLater(true);
+    else if (message.type === "pages") this.opening.take(message, buffers) && this.painting.later(true);
     else if (message.type === "look") this.tooltip.answer(message);
     else if (message.type === "say") this.status.say(message.text, message.error);
     else if (message.type === "inside") this.#showInside(message);
@@ -176,7 +160,7 @@ export class MemoryMap {
     const changed = store.apply(message, buffers);
     if (!changed) return;
     effects.start(this.model.get("speed") ?? 0);
-    this.#relayout ||= Boolean(message.full || message.cards || store.frameGrid?.cells !== framesBefore);
+    const relayout = Boolean(message.full || message.cards || store.frameGrid?.cells !== framesBefore);
     this.opening.renew();
     this.cursor.renew();
     this.tooltip.renew(effects.time);
@@ -184,8 +168,7 @@ export class MemoryMap {
     if (message.said) this.status.say(message.said);
     if (this.places.w) this.legend.update(this.looks, this.places.ratio);
     this.#sayHead();
-    this.#pending = message.seq;
-    this.#paintSoon();
+    this.painting.soon(message.seq, relayout);
     this.twin.update(changed, Boolean(message.cards || message.full));
   }
 
@@ -244,86 +227,5 @@ export class MemoryMap {
     this.picture.resize();
     this.overlay.resize();
     this.#dress();
-  }
-
-  // Painting
-
-  /** Paint in the next frame; with `picture`, it too and not only what lies above it. */
-  #paintLater(picture = false) {
-    this.#dirty ||= picture;
-    this.#frame ??= requestAnimationFrame(() => this.#paint());
-  }
-
-  /** Paint what was just sent without waiting for the next frame, which then has it ready; at most once a frame. */
-  #paintSoon() {
-    this.#paintLater(true);
-    const last = this.#paints[this.#paints.length - 1] ?? -Infinity;
-    if (performance.now() - last < FRAME_MS || this.#frame === null) return;
-    cancelAnimationFrame(this.#frame);
-    this.#paint();
-  }
-
-  #paint() {
-    this.#frame = null;
-    const { places, store, picture } = this;
-    if (!store.started || !places.w) return;
-    const began = performance.now();
-    const layout = !places.layout || this.#relayout ? this.#layOut() : places.layout;
-    if (this.#dirty || !picture.slide()) {
-      picture.paint(layout, store.frames);
-      this.tooltip.follow();
-    }
-    this.#dirty = false;
-    const moving = paintHighlights(this);
-    this.published.paintMs = performance.now() - began;
-    this.#painted();
-    if (moving) this.repaint();
-  }
-
-  /** Where the reader has zoomed in, cards keep the size of their cells. */
-  #layOut() {
-    const { places, store, camera } = this;
-    const { w, h } = camera.room;
-    const before = places.layout;
-    const { captions } = this.picture;
-    /** @type {import("./layout.js").Measure} */
-    const measure = (text, px, bold) => captions.measure(text, px, bold);
-    if (camera.fitted || !before) places.layout = layOut(store, w, h, places.unit, measure);
-    else places.layout = place(store, { ...before, ...before.room, measure });
-    camera.follow();
-    this.#relayout = false;
-    this.#dirty = true;
-    this.#sayHead();
-    return places.layout;
-  }
-
-  #painted() {
-    const now = performance.now();
-    this.#paints = [...this.#paints.filter((time) => now - time < 1000), now];
-    this.opening.askForVisible();
-    if (this.#pending === null) return;
-    Object.assign(this.published, { drawn: this.published.drawn + 1, lastSeq: this.#pending });
-    this.root.dispatchEvent(new CustomEvent("cowlab:drawn", { detail: { seq: this.#pending, at: now } }));
-    this.#pending = null;
-  }
-
-  // For tests and benchmarks
-
-  #publish() {
-    const { places, store, stage } = this;
-    const client = (/** @type {Partial<import("./store.js").Target>} */ target) => {
-      const box = places.boxOf(target);
-      if (!box) return null;
-      const { left, top } = stage.getBoundingClientRect();
-      const { x, y } = centre(box);
-      return { x: left + stage.clientLeft + x, y: top + stage.clientTop + y };
-    };
-    const where = (/** @type {{ process: string, mapping: string, page: number }} */ { process, mapping, page }) => {
-      const grid = store.find(process, mapping);
-      return grid ? client({ grid, cell: Math.floor(page / grid.scale), page }) : null;
-    };
-    const frame = (/** @type {number} */ n) => client({ grid: store.frameGrid, cell: store.cellOfFrame(n) });
-    const fps = () => this.#paints.filter((time) => performance.now() - time < 1000).length;
-    return Object.assign(this.root, { cowlab: { drawn: 0, lastSeq: -1, paintMs: 0, where, frame, fps } }).cowlab;
   }
 }
