@@ -41,7 +41,7 @@ test("no two cards lie on each other", () => {
 });
 
 test("every cell of every mapping lies on its card", () => {
-  each((store, { boxes, cell }) => {
+  each((store, { boxes, cell, pad }) => {
     assert.deepEqual(
       new Set(boxes.flatMap((box) => box.areas.map((area) => area.grid))),
       new Set(store.grids.values()),
@@ -49,7 +49,7 @@ test("every cell of every mapping lies on its card", () => {
     for (const box of boxes) {
       for (const { grid, cols, rows, x, y } of box.areas) {
         assert.ok(cols * rows >= grid.cells && cols * (rows - 1) <= grid.cells);
-        assert.ok(x >= box.x && x + cols * cell <= box.x + box.w + 1e-9);
+        assert.ok(x >= box.x + pad - 1e-9 && x + cols * cell <= box.x + box.w - pad + 1e-9);
         assert.ok(y > box.y && y + rows * cell <= box.y + box.h + 1e-9);
       }
     }
