@@ -1,7 +1,7 @@
 """The memory map: every page of every process and every physical frame, to look at and to touch.
 
-The browser (memory_map.js) draws what it is sent and sends back what the learner does; all rules are here. Pages
-travel as binary records (pages.py), and only those that changed.
+The browser (map/, built into memory_map.js) draws what it is sent and sends back what the learner does; all rules are
+here. Pages travel as binary records (pages.py), and only those that changed.
 """
 
 from __future__ import annotations

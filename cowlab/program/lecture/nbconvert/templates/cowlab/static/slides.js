@@ -1,4 +1,5 @@
-// The slides: which cells are on which, and how one goes from slide to slide. Without a library; the server adds the cells.
+// The slides: which cells are on which, and how one goes from slide to slide. Without a library; the server adds the
+// cells.
 
 "use strict";
 
@@ -16,7 +17,9 @@ const KEYS = [
   ["?", "these keys"],
 ];
 // Where an arrow key has a meaning of its own.
-const HAS_KEYS = "input, select, textarea, [contenteditable], [role=slider], [role=tab], [role=grid], [role=application], .cowlab-map, .cowlab-scrub";
+const HAS_KEYS =
+  "input, select, textarea, [contenteditable], [role=slider], [role=tab], [role=grid], [role=application], " +
+  ".cowlab-map, .cowlab-scrub";
 
 const element = (id) => document.getElementById(id);
 
@@ -153,7 +156,10 @@ class Slides {
   }
 }
 
-/** What the speaker sees: notes, the next slide and the time, in a window of its own; or below the slide if there can be none. */
+/**
+ * What the speaker sees: notes, the next slide and the time, in a window of its own; or below the slide if there can be
+ * none.
+ */
 class Speaker {
   constructor(slides) {
     this.slides = slides;
@@ -172,7 +178,8 @@ class Speaker {
     page.document.title = `Notes: ${document.title}`;
     page.document.body.innerHTML = `<style>
       body { font: 22px/1.45 system-ui, sans-serif; margin: 24px; color-scheme: light dark; }
-      #notes { white-space: pre-line; } header, footer { color: GrayText; font-size: 18px; } h1 { font-size: 26px; margin: 4px 0 16px; }
+      #notes { white-space: pre-line; } header, footer { color: GrayText; font-size: 18px; }
+      h1 { font-size: 26px; margin: 4px 0 16px; }
       </style><header><span id="where"></span> · <time id="time"></time></header><h1 id="title"></h1>
       <main id="notes"></main><footer><p id="next"></p></footer>`;
     page.addEventListener("keydown", (event) => this.slides.key(event));
