@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from cowlab import linux, scenarios, trace
+from cowlab import scenarios, trace
 from cowlab.scenarios import Scenario, parameters
 from cowlab.views import Comparison
+from helpers.marks import SCENARIOS, needs_linux
 
 MOVED: list[tuple[Scenario[...], str, list[Any]]] = [
     (scenarios.first_write, "size", ["64 KiB", "1 MiB", "8 MiB"]),
@@ -68,20 +69,18 @@ LEFT_OUT: dict[Scenario[...], dict[str, str]] = {
 
 
 def test_no_control_of_a_scenario_is_forgotten() -> None:
-    everything = [each for each in vars(scenarios).values() if isinstance(each, Scenario)]
-    assert set(everything) == set(LEFT_OUT)
-    for scenario in everything:
+    assert set(SCENARIOS) == set(LEFT_OUT)
+    for scenario in SCENARIOS:
         moved = {name for each, name, _ in MOVED if each is scenario}
         assert moved | set(LEFT_OUT[scenario]) == {parameter.name for parameter in parameters(scenario)}
         assert not moved & set(LEFT_OUT[scenario])
 
 
+@needs_linux
 @pytest.mark.parametrize(("scenario", "name", "values"), MOVED, ids=[f"{each.name}-{name}" for each, name, _ in MOVED])
 def test_a_control_moves_the_kernel_as_it_moves_the_model(
     scenario: Scenario[...], name: str, values: list[Any]
 ) -> None:
-    if reason := linux.available():
-        pytest.skip(f"needs Linux: {reason}")
     said = []
     for value in values:
         moved = scenario(**{**scenario._small, name: value})

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from cowlab import check, contents, progress, welcome
+from helpers.paths import NOTEBOOKS, ROOT
 
-ROOT = Path(__file__).parents[1]
-NOTEBOOKS = ROOT / "notebooks"
 PAGE = json.loads((NOTEBOOKS / "00_welcome.ipynb").read_text(encoding="utf-8"))
 
 
