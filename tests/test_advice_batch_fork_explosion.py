@@ -6,10 +6,12 @@ import pytest
 
 from cowlab import Machine, OutOfMemory, goals, scenarios, trace
 from cowlab.course.questions import batch_fork_explosion as questions
-from cowlab.course.questions.batch_fork_explosion import batch, killed
+from cowlab.course.questions.batch_fork_explosion import batch
 from cowlab.scenarios.operations import filled
 from cowlab.units import pages_in, parse_size
 from cowlab.views import Lab
+from helpers.labs import status
+from helpers.machines import victims
 
 ROOM = parse_size("64 GiB")
 
@@ -26,11 +28,6 @@ def last() -> Lab:
     """The last lab of the lesson."""
     goal = goals.all_of(goals.nothing_killed(), goals.processes_in_memory(100, "worker", within="64 GiB", each="2 GiB"))
     return Lab(scenarios.batch_explosion, ram="64 GiB", written_percent=60, goal=goal)
-
-
-def status(lab: Lab) -> str:
-    assert lab.goal
-    return lab.goal.judge(lab.machine).status
 
 
 def loader(ram: str = "64 GiB", kind: str = "private", **settings: object):
@@ -62,7 +59,7 @@ def test_too_little_of_a_way_does_not(lab: Lab, values: dict) -> None:
 
 def test_with_more_ram_nobody_dies_and_the_goal_is_still_open(lab: Lab) -> None:
     lab.set(ram="256 GiB")
-    assert killed(lab.machine) == []
+    assert victims(lab.machine) == []
     assert status(lab) == "open"
 
 
@@ -90,7 +87,7 @@ def test_fewer_at_a_time_fit_and_each_gives_back_what_it_copied(at_once: int) ->
         for worker in wave:
             worker.exit()
         assert process.machine.in_use == before
-    assert killed(process.machine) == []
+    assert victims(process.machine) == []
 
 
 def test_a_shared_mapping_is_promised_once_and_there_once_and_everybody_sees_it() -> None:
@@ -129,8 +126,8 @@ def test_a_limit_for_the_batch_saves_the_bystander(limit: str | None, dead: bool
     machine = Machine(ram="64 GiB")
     start = made["ops"][0] | {"group": "/batch"}
     trace.run_through(machine, [*filled("database", "cache", pages_in("8 GiB")), group, start, *made["ops"][1:]])
-    assert ("database" in killed(machine)) is dead
-    assert killed(machine)
+    assert ("database" in victims(machine)) is dead
+    assert victims(machine)
 
 
 @pytest.mark.parametrize("ratio", [30, 50, 90])
@@ -142,7 +139,7 @@ def test_in_mode_2_the_fork_fails_and_those_granted_end(ratio: int) -> None:
     assert machine.meminfo()["MemFree"] * 1024 > ROOM * 0.9  # it is not memory that has ended
     for worker in machine.processes[1:]:
         worker["data"].write()
-    assert killed(machine) == []
+    assert victims(machine) == []
 
 
 # ---- what it says
@@ -182,9 +179,9 @@ def test_two_harmless_changes_multiply() -> None:
 def test_swap_moves_the_end_by_the_workers_that_fit_into_it_and_takes_longer() -> None:
     in_memory = batch(ram="128 GiB", written_percent=50)
     swapping = batch(ram="64 GiB", swap="64 GiB", written_percent=50)
-    assert killed(in_memory) == killed(swapping) == []
+    assert victims(in_memory) == victims(swapping) == []
     assert swapping.clock > in_memory.clock
-    saved = len(killed(batch(ram="64 GiB"))) - len(killed(batch(ram="64 GiB", swap="64 GiB")))
+    saved = len(victims(batch(ram="64 GiB"))) - len(victims(batch(ram="64 GiB", swap="64 GiB")))
     assert saved == parse_size("64 GiB") // parse_size("2 GiB")
 
 
@@ -192,7 +189,7 @@ def test_who_asked_and_who_was_killed_and_how_little_that_gave_back() -> None:
     machine = batch(ram="64 GiB")
     first = machine.oom_reports[0]
     assert (first.caller, first.killed[0].name) == ("worker 31", "worker 100")
-    assert killed(machine) == [f"worker {number}" for number in range(100, 30, -1)]
+    assert victims(machine) == [f"worker {number}" for number in range(100, 30, -1)]
 
 
 def test_each_question_has_an_answer_and_its_explanation_says_so() -> None:

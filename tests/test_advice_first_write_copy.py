@@ -6,17 +6,13 @@ import pytest
 
 from cowlab import Machine, goals, scenarios
 from cowlab.views import Lab
+from helpers.labs import status
 
 
 @pytest.fixture
 def last_lab() -> Lab:
     goal = goals.all_of(goals.copies_at_most(0), goals.last_owner_reuses("parent"))
     return Lab(scenarios.fork_sharing, size="64 KiB", children=2, written_percent=0, goal=goal)
-
-
-def status(lab: Lab) -> str:
-    assert lab.goal
-    return lab.goal.judge(lab.machine).status
 
 
 def test_the_last_goal_is_reached_where_both_children_end_first(last_lab: Lab) -> None:

@@ -8,21 +8,15 @@ from itertools import product
 import pytest
 
 import cowlab
-from cowlab import Machine, scenarios, trace
+from cowlab import Machine, scenarios
 from cowlab.course.questions import oom_killer as questions
 from cowlab.engine import oom
-
-
-def victims(**values) -> list[str]:
-    made = scenarios.oom_victim(**values)
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"])
-    return [task.name for report in machine.oom_reports for task in report.killed]
+from helpers.machines import after, victims
 
 
 def test_minus_1000_saves_the_service_and_the_leak_dies() -> None:
-    assert victims() == ["service"]
-    assert victims(service_adj=-1000) == ["leaker"]
+    assert victims(after(scenarios.oom_victim())) == ["service"]
+    assert victims(after(scenarios.oom_victim(service_adj=-1000))) == ["leaker"]
 
 
 def test_minus_1000_moves_the_kill_to_the_next_largest_whoever_leaks() -> None:
@@ -46,10 +40,10 @@ def test_who_is_marked_to_die_first_dies_first_whatever_the_others_have(adj: tup
 
 def test_a_number_that_saves_the_service_no_longer_does_when_it_has_grown() -> None:
     adj = questions.first_adj_that_saves()
-    assert victims(service_adj=adj) == ["leaker"]
-    assert victims(service_adj=adj + 1) == ["service"]
-    assert victims(service_adj=adj, service="3 GiB") == ["service"]
-    assert victims(service_adj=-1000, service="3 GiB") == ["leaker"]
+    assert victims(after(scenarios.oom_victim(service_adj=adj))) == ["leaker"]
+    assert victims(after(scenarios.oom_victim(service_adj=adj + 1))) == ["service"]
+    assert victims(after(scenarios.oom_victim(service_adj=adj, service="3 GiB"))) == ["service"]
+    assert victims(after(scenarios.oom_victim(service_adj=-1000, service="3 GiB"))) == ["leaker"]
 
 
 def test_a_thousandth_is_rounded_down_to_whole_pages() -> None:

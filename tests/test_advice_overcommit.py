@@ -10,6 +10,7 @@ from cowlab.course.questions.overcommit import granted
 from cowlab.engine import Account, Request, commit
 from cowlab.units import pages_in
 from cowlab.views import Lab
+from helpers.labs import status
 
 
 @pytest.fixture
@@ -27,11 +28,6 @@ def last() -> Lab:
     )
     goal = goals.all_of(goals.no_refusal(), goals.nothing_killed(), enough)
     return Lab(scenarios.overcommit, mode=2, request="1 GiB", requests=20, written_percent=100, goal=goal)
-
-
-def status(lab: Lab) -> str:
-    assert lab.goal
-    return lab.goal.judge(lab.machine).status
 
 
 def process(mode: int | str = 0, **settings: object):

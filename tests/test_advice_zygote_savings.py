@@ -7,17 +7,13 @@ import pytest
 from cowlab import goals, scenarios
 from cowlab.course.questions.zygote_savings import from_scratch, from_zygote, saved, start_times
 from cowlab.views import Lab
+from helpers.labs import status
 
 
 @pytest.fixture
 def lab() -> Lab:
     goal = goals.processes_in_memory(60, "tab", within="1 GiB", each="300 MiB")
     return Lab(scenarios.zygote, tabs=60, written_percent=11, goal=goal)
-
-
-def status(lab: Lab) -> str:
-    assert lab.goal
-    return lab.goal.judge(lab.machine).status
 
 
 def test_the_goal_is_not_reached_at_the_start(lab: Lab) -> None:

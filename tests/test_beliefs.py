@@ -9,14 +9,13 @@ import ast
 import json
 from collections.abc import Iterator
 from importlib import import_module
-from pathlib import Path
 
 import ipywidgets
 import pytest
 
 from cowlab.course import Prediction
+from helpers.paths import NOTEBOOKS
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 ASKING = ("Prediction", "Question", "Quiz")
 # (belief, lesson, a part of the question, the answer of whoever believes it, a part of what it is told)
 BELIEFS = [

@@ -12,8 +12,9 @@ from cowlab import linux
 from cowlab.engine.costs import Costs
 from cowlab.engine.errors import Error
 from cowlab.linux import calibrate, host
+from helpers.marks import needs_linux
+from helpers.terminal import Terminal
 
-needs_linux = pytest.mark.skipif(linux.available() is not None, reason=linux.available() or "")
 FAULTS = ("fault", "zero", "copy", "reuse")
 KEPT = ("swap_in", "swap_out", "file_read", "file_write", "load_page", "relocate")
 ROUND = {"fault": 600.2, "zero": 1700, "copy": 2800, "reuse": 900, "exec": 700_000}
@@ -114,11 +115,6 @@ def test_where_memory_is_short_nothing_is_started(monkeypatch, started):
 
 
 # ---- the command
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ eight pages of the history before were still charged to g1 when they began. What
 
 import json
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 import cowlab
+from helpers.paths import RECORDED
 
-CASES = json.loads((Path(__file__).parent / "kernel" / "charges.json").read_text())["cases"]
+CASES = json.loads((RECORDED / "charges.json").read_text())["cases"]
 FEW_PAGES = 32  # KiB
 each_case = pytest.mark.parametrize("case", CASES, ids=range(len(CASES)))
 

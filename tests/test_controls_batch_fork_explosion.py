@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 
 from cowlab import Machine, scenarios
-from cowlab.course.questions.batch_fork_explosion import killed
 from cowlab.units import parse_size
 from cowlab.views import Lab
+from helpers.labs import rising, stops
+from helpers.machines import promised, victims
 
 
 @pytest.fixture
@@ -24,24 +23,12 @@ def night() -> Lab:
     return Lab(scenarios.batch_explosion, ram="64 GiB")
 
 
-def promised(machine: Machine) -> int:
-    return machine.meminfo()["Committed_AS"] * 1024
-
-
-def rising(figures: list[int]) -> bool:
-    return all(a <= b for a, b in pairwise(figures)) and figures[0] < figures[-1]
-
-
 def moved(lab: Lab, name: str, values: list) -> list[Machine]:
     machines = []
     for value in values:
         lab.set(**{name: value})
         machines.append(lab.machine)
     return machines
-
-
-def stops(lab: Lab, name: str) -> list[str]:
-    return list(lab.controls[name].parameter.values.stops)
 
 
 def test_the_lab_has_these_controls_and_no_others(lab: Lab) -> None:
@@ -88,38 +75,38 @@ def test_all_at_once_or_one_by_one_ends_the_same(lab: Lab) -> None:
 
 def test_where_memory_ends_as_many_are_left_either_way() -> None:
     lab = Lab(scenarios.batch_explosion, ram="16 GiB", workers=20)
-    alone = killed(lab.machine)
+    alone = victims(lab.machine)
     lab.set(in_rounds=True)
-    assert len(killed(lab.machine)) == len(alone) > 0
+    assert len(victims(lab.machine)) == len(alone) > 0
 
 
 def test_in_the_night_memory_ends_at_worker_31(night: Lab) -> None:
     night.go(103 + 30)
-    assert killed(night.machine) == []
+    assert victims(night.machine) == []
     night.step()
     assert night.operations[night.position - 1]["pid"] == "worker 31"
-    assert killed(night.machine)[0] == "worker 100"
+    assert victims(night.machine)[0] == "worker 100"
 
 
 def test_the_more_is_written_the_more_die(night: Lab) -> None:
-    deaths = [len(killed(machine)) for machine in moved(night, "written_percent", list(range(0, 101, 5)))]
+    deaths = [len(victims(machine)) for machine in moved(night, "written_percent", list(range(0, 101, 5)))]
     assert rising(deaths)
     assert deaths[6] == 0 < deaths[7]  # 30% fit, 35% do not
 
 
 def test_the_more_workers_and_the_more_data_the_more_die(night: Lab) -> None:
-    assert rising([len(killed(machine)) for machine in moved(night, "workers", list(range(0, 201, 20)))])
+    assert rising([len(victims(machine)) for machine in moved(night, "workers", list(range(0, 201, 20)))])
     night.set(workers=100)
-    assert rising([len(killed(machine)) for machine in moved(night, "data", stops(night, "data"))])
+    assert rising([len(victims(machine)) for machine in moved(night, "data", stops(night, "data"))])
 
 
 def test_more_swap_saves_some_and_not_all(night: Lab) -> None:
-    deaths = [len(killed(machine)) for machine in moved(night, "swap", stops(night, "swap"))]
+    deaths = [len(victims(machine)) for machine in moved(night, "swap", stops(night, "swap"))]
     assert rising(deaths[::-1])
     assert deaths[-1] > 0
 
 
 def test_with_more_ram_fewer_die_until_nobody_does(night: Lab) -> None:
     machines = moved(night, "ram", stops(night, "ram"))
-    assert rising([len(killed(machine)) for machine in machines][::-1])
-    assert killed(machines[-2]) == killed(machines[-1]) == []
+    assert rising([len(victims(machine)) for machine in machines][::-1])
+    assert victims(machines[-2]) == victims(machines[-1]) == []

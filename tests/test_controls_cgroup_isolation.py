@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from cowlab import Machine, goals, scenarios
+from cowlab import goals, scenarios
 from cowlab.views import Lab
+from helpers.labs import status, stops
+from helpers.machines import victims
 
 
 @pytest.fixture
@@ -20,18 +22,9 @@ def last() -> Lab:
     return Lab(scenarios.cgroup_isolation, goal=goal, steady_pods=4, leakers=16, reserved_percent=20)
 
 
-def victims(machine: Machine) -> list[str]:
-    return [task.name for report in machine.oom_reports for task in report.killed]
-
-
 def first_kill(lab: Lab, side: int = 0) -> float:
     """When the first kill came, on the machine's clock."""
     return lab.machines[side].oom_reports[0].time
-
-
-def status(lab: Lab) -> str:
-    assert lab.goal
-    return lab.goal.judge(lab.machine).status
 
 
 def test_each_lab_has_these_controls_and_no_others(both: Lab, last: Lab) -> None:
@@ -93,7 +86,7 @@ def test_more_steady_pods_lose_the_goal_for_the_machine_ends_first(both: Lab) ->
 def test_smaller_steady_pods_bring_it_back(both: Lab) -> None:
     both.set(steady_pods=4)
     reached = []
-    for size in both.controls["steady"].parameter.values.stops:
+    for size in stops(both, "steady"):
         both.set(steady=size)
         reached.append(status(both))
     assert reached == ["reached", "reached", "reached", "lost"]

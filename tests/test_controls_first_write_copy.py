@@ -8,6 +8,7 @@ import pytest
 
 from cowlab import goals, scenarios
 from cowlab.views import Lab
+from helpers.labs import stops
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def test_writing_more_takes_a_frame_for_each_page(alone: Lab) -> None:
 
 
 def test_a_larger_mapping_promises_more_and_the_part_that_is_written_is_in_memory(alone: Lab) -> None:
-    for size in alone.controls["size"].parameter.values.stops:
+    for size in stops(alone, "size"):
         alone.set(size=size)
         process = alone.machine["process"]
         assert process.rss == process.vsz // 4
@@ -98,7 +99,7 @@ def test_more_children_make_more_copies_and_more_page_tables(two: Lab) -> None:
 
 
 def test_a_larger_size_has_more_to_copy(two: Lab) -> None:
-    for size in two.controls["size"].parameter.values.stops:
+    for size in stops(two, "size"):
         two.set(size=size)
         assert two.machine["child 1"].copies * 4096 == two.machine["parent"].rss // 4
 

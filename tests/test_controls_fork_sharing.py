@@ -9,15 +9,13 @@ import pytest
 from cowlab import Machine, scenarios
 from cowlab.units import parse_size
 from cowlab.views import Lab
+from helpers.labs import stops
+from helpers.machines import data
 
 
 @pytest.fixture
 def lab() -> Lab:
     return Lab(scenarios.fork_sharing)
-
-
-def data(machine: Machine) -> int:
-    return machine.meminfo()["AnonPages"] * 1024
 
 
 def rss(machine: Machine) -> int:
@@ -64,7 +62,7 @@ def test_what_is_written_is_in_use_and_rss_does_not_move(lab: Lab) -> None:
 
 def test_a_larger_process_has_more_of_everything(lab: Lab) -> None:
     figures = []
-    for size in lab.controls["size"].parameter.values.stops:
+    for size in stops(lab, "size"):
         lab.set(size=size)
         assert lab.machine["child 1"].rss == parse_size(size)
         figures.append((data(lab.machine), rss(lab.machine), lab.machine.meminfo()["PageTables"]))

@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from cowlab import Machine, goals, scenarios
+from cowlab import goals, scenarios
 from cowlab.units import parse_size
 from cowlab.views import Lab
+from helpers.labs import status, stops
+from helpers.machines import data, kills, promised
 
 
 @pytest.fixture
@@ -20,23 +22,6 @@ def tree() -> Lab:
 def jobs() -> Lab:
     goal = goals.all_of(goals.nothing_killed(), goals.processes_in_memory(40, "job", within="256 MiB"))
     return Lab(scenarios.bursty, overcommit_percent=150, correlated=True, goal=goal)
-
-
-def promised(machine: Machine) -> int:
-    return machine.meminfo()["Committed_AS"] * 1024
-
-
-def data(machine: Machine) -> int:
-    return machine.meminfo()["AnonPages"] * 1024
-
-
-def kills(machine: Machine) -> int:
-    return sum(event.kind == "oom_kill" for event in machine.log)
-
-
-def status(lab: Lab) -> str:
-    assert lab.goal
-    return lab.goal.judge(lab.machine).status
 
 
 def test_each_lab_has_these_controls_and_no_others(tree: Lab, jobs: Lab) -> None:
@@ -99,11 +84,11 @@ def test_more_processes_are_promised_more(tree: Lab) -> None:
 
 def test_a_larger_size_kills_no_fewer_and_more_ram_no_more(tree: Lab) -> None:
     sizes, rams = [], []
-    for size in tree.controls["size"].parameter.values.stops:
+    for size in stops(tree, "size"):
         tree.set(size=size)
         sizes.append(kills(tree.machine))
     tree.set(size="300 MiB")
-    for ram in tree.controls["ram"].parameter.values.stops:
+    for ram in stops(tree, "ram"):
         tree.set(ram=ram)
         rams.append(kills(tree.machine))
     assert sizes[0] == 0 < sizes[-1]

@@ -6,9 +6,11 @@ from itertools import pairwise
 
 import pytest
 
-from cowlab import Machine, goals, scenarios
+from cowlab import goals, scenarios
 from cowlab.units import parse_size
 from cowlab.views import Lab
+from helpers.labs import status
+from helpers.machines import data, kills
 
 
 @pytest.fixture
@@ -21,19 +23,6 @@ def loader() -> Lab:
 def store() -> Lab:
     goal = goals.all_of(goals.copies_at_most(4), goals.last_owner_reuses("parent"))
     return Lab(scenarios.fork_sharing, size="64 KiB", children=1, written_percent=0, goal=goal)
-
-
-def data(machine: Machine) -> int:
-    return machine.meminfo()["AnonPages"] * 1024
-
-
-def kills(machine: Machine) -> int:
-    return sum(event.kind == "oom_kill" for event in machine.log)
-
-
-def status(lab: Lab) -> str:
-    assert lab.goal
-    return lab.goal.judge(lab.machine).status
 
 
 def test_each_lab_has_these_controls_and_no_others(loader: Lab, store: Lab) -> None:

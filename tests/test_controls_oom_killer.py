@@ -6,8 +6,9 @@ import pytest
 
 from cowlab import goals, scenarios
 from cowlab.course.questions import oom_killer as questions
-from cowlab.goals import Goal
 from cowlab.views import Lab
+from helpers.labs import status, stops
+from helpers.machines import victims
 
 
 @pytest.fixture
@@ -15,23 +16,13 @@ def lab() -> Lab:
     return Lab(scenarios.oom_victim, goal=goals.alive("service"), leak="256 MiB", rounds=8)
 
 
-def victims(lab: Lab) -> list[str]:
-    return [task.name for report in lab.machine.oom_reports for task in report.killed]
-
-
-def status(lab: Lab, goal: Goal | None = None) -> str:
-    judge = goal or lab.goal
-    assert judge
-    return judge.judge(lab.machine).status
-
-
 def test_the_lab_has_these_controls_and_no_others(lab: Lab) -> None:
     assert list(lab.controls) == ["service", "leak", "rounds", "service_adj", "leaker_adj", "ram"]
 
 
 def test_before_the_kill_the_service_lives_and_has_the_higher_score(lab: Lab) -> None:
-    assert (victims(lab), status(lab)) == (["service"], "lost")
-    while victims(lab):
+    assert (victims(lab.machine), status(lab)) == (["service"], "lost")
+    while victims(lab.machine):
         lab.back()
     assert lab.machine["service"].oom_score > lab.machine["leaker"].oom_score
 
@@ -40,7 +31,7 @@ def test_a_lower_adjustment_of_the_service_moves_the_kill_to_the_leaker_once_and
     killed = []
     for adj in range(0, -1001, -100):
         lab.set(service_adj=adj)
-        killed.append(victims(lab))
+        killed.append(victims(lab.machine))
     assert killed == [["service"]] * 3 + [["leaker"]] * 8
     assert status(lab) == "reached"
 
@@ -49,13 +40,13 @@ def test_a_higher_adjustment_of_the_leaker_does_the_same(lab: Lab) -> None:
     killed = []
     for adj in range(-1000, 1001, 100):
         lab.set(leaker_adj=adj)
-        killed.append(victims(lab))
+        killed.append(victims(lab.machine))
     assert killed == [["service"]] * 13 + [["leaker"]] * 8
 
 
 def test_both_at_their_lowest_stop_the_machine_and_the_bar_says_that_nobody_may_be_killed(lab: Lab) -> None:
     lab.set(service_adj=-1000, leaker_adj=-1000)
-    assert (victims(lab), status(lab), status(lab, questions.rescue())) == ([], "lost", "lost")
+    assert (victims(lab.machine), status(lab), status(lab, questions.rescue())) == ([], "lost", "lost")
     assert lab.machine["service"].alive
     assert "no process may be killed" in lab.message
 
@@ -69,26 +60,26 @@ def test_on_a_small_machine_the_service_lives_with_nothing(lab: Lab, ram: str) -
 
 def test_more_ram_only_takes_the_leak_longer(lab: Lab) -> None:
     lab.set(ram="8 GiB")
-    assert victims(lab) == []
+    assert victims(lab.machine) == []
     lab.set(rounds=100)
-    assert victims(lab)
+    assert victims(lab.machine)
 
 
 def test_a_smaller_service_is_not_the_largest_and_lives(lab: Lab) -> None:
     lab.set(rounds=20)
     killed = []
-    for size in lab.controls["service"].parameter.values.stops:
+    for size in stops(lab, "service"):
         lab.set(service=size)
-        killed.append(victims(lab)[0])
+        killed.append(victims(lab.machine)[0])
     assert killed == ["leaker"] * 4 + ["service"] * 2
 
 
 def test_smaller_leaks_and_fewer_rounds_end_before_memory_does(lab: Lab) -> None:
     for values in [{"leak": "64 MiB"}, {"leak": "4 MiB"}, {"leak": "256 MiB", "rounds": 5}]:
         lab.set(**values)
-        assert victims(lab) == []
+        assert victims(lab.machine) == []
     lab.set(rounds=6)
-    assert victims(lab) == ["service"]
+    assert victims(lab.machine) == ["service"]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import pytest
 
 from cowlab import Machine, scenarios
 from cowlab.units import parse_size
 from cowlab.views import Lab
+from helpers.labs import rising, stops
+from helpers.machines import count, promised
 
 
 @pytest.fixture
@@ -23,24 +23,8 @@ def lab() -> Lab:
     return Lab(scenarios.overcommit, request="1 GiB", requests=20, written_percent=100)
 
 
-def promised(machine: Machine) -> int:
-    return machine.meminfo()["Committed_AS"] * 1024
-
-
 def in_memory(machine: Machine) -> int:
     return machine.meminfo()["AnonPages"]
-
-
-def count(machine: Machine, kind: str) -> int:
-    return sum(event.kind == kind for event in machine.log)
-
-
-def rising(figures: list[int]) -> bool:
-    return all(a <= b for a, b in pairwise(figures)) and figures[0] < figures[-1]
-
-
-def stops(lab: Lab, name: str) -> list[str]:
-    return list(lab.controls[name].parameter.values.stops)
 
 
 def test_the_labs_have_these_controls_and_no_others(both: Lab, lab: Lab) -> None:

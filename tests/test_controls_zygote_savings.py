@@ -9,6 +9,7 @@ import pytest
 from cowlab import Machine, scenarios
 from cowlab.units import parse_size
 from cowlab.views import Lab
+from helpers.labs import rising, stops
 
 
 @pytest.fixture
@@ -19,10 +20,6 @@ def lab() -> Lab:
 def own(machine: Machine) -> int:
     """Bytes that tabs have of their own."""
     return sum(process.uss for process in machine.processes if process.name != "zygote")
-
-
-def rising(figures: list[int]) -> bool:
-    return all(a <= b for a, b in pairwise(figures)) and figures[0] < figures[-1]
 
 
 def test_the_lab_has_these_controls_and_no_others(lab: Lab) -> None:
@@ -73,7 +70,7 @@ def test_more_code_leaves_less_to_copy_and_code_stays_shared(lab: Lab) -> None:
 
 def test_a_larger_zygote_uses_more(lab: Lab) -> None:
     figures = []
-    for size in lab.controls["size"].parameter.values.stops:
+    for size in stops(lab, "size"):
         lab.set(size=size)
         figures.append(lab.machine.in_use)
         assert lab.machine["tab 1"].rss == parse_size(size)

@@ -1,11 +1,10 @@
 """What the documents promise: commands of one line, tables that leave nothing out."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from helpers.paths import ROOT
 
 
 def shell_fences():

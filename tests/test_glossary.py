@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
 import cowlab
+from helpers.paths import ROOT
 
-TEXT = (Path(__file__).parents[1] / "docs" / "glossary.md").read_text(encoding="utf-8")
+TEXT = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
 ROWS = [row for row in re.findall(r"^\|(.+)\|$", TEXT, re.M) if not row.startswith((" ---", " quantity "))]
 CELLS = [[cell.strip() for cell in row.split(" | ")] for row in ROWS]
 NAMES = sorted({name for cells in CELLS for name in re.findall(r"`([^`]+)`", cells[3])})

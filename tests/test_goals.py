@@ -8,17 +8,11 @@ import sys
 import pytest
 
 import cowlab
-from cowlab import Machine, goals, scenarios, trace
+from cowlab import Machine, goals, scenarios
 from cowlab.goals import Goal, Hint
+from helpers.machines import after
 
 MIB = 1 << 20
-
-
-def after(made, upto=None):
-    """The machine after a scenario, or after its first operations; refusals and deaths do not end it."""
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"][:upto])
-    return machine
 
 
 def status(goal, machine, finished=True):

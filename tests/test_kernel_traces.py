@@ -2,23 +2,23 @@
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 import reference
 from test_twins import page_by_page
 
 import cowlab
+from helpers.paths import RECORDED
 
 
 def recordings(name):
-    packed = (Path(__file__).parent / "kernel" / f"{name}.json.gz").read_bytes()
+    packed = (RECORDED / f"{name}.json.gz").read_bytes()
     return json.loads(gzip.decompress(packed))["traces"]
 
 
-RECORDED = [(name, trace) for name in ("traces", "traces-v2") for trace in recordings(name)]
+TRACES = [(name, trace) for name in ("traces", "traces-v2") for trace in recordings(name)]
 each_trace = pytest.mark.parametrize(
-    "recorded", [trace for _, trace in RECORDED], ids=[f"{name}-{trace['seed']}" for name, trace in RECORDED]
+    "recorded", [trace for _, trace in TRACES], ids=[f"{name}-{trace['seed']}" for name, trace in TRACES]
 )
 
 

@@ -21,8 +21,8 @@ import pytest
 
 from cowlab.program import launch
 from cowlab.program.lesson_files import FIRST_LESSON, CourseError
+from helpers.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 60  # seconds, for a machine that is busy with something else
 
 

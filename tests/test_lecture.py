@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from cowlab.program import cli, launch, lecture
+from helpers.paths import NOTEBOOKS
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 BEGINS = ("slide", "subslide")
 
 

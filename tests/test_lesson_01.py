@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 
-LESSON = Path(__file__).parents[1] / "notebooks" / "01_fork_sharing.ipynb"
+from helpers.paths import NOTEBOOKS
+
+LESSON = NOTEBOOKS / "01_fork_sharing.ipynb"
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import pytest
 
 import cowlab
 from cowlab.course import claims
+from helpers.paths import NOTEBOOKS
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("0[1-9]_*.ipynb"))
 FIRST = "A question from real life"
 REST = [

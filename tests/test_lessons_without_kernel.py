@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
-NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
+from helpers.paths import NOTEBOOKS
+
 LESSONS = sorted(NOTEBOOKS.glob("*.ipynb"))
 NONE_ASKS = {"00_welcome", "07_cgroup_isolation"}
 PATIENCE = 120  # seconds for a cell

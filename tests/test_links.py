@@ -8,8 +8,8 @@ import pytest
 from links import dead, links_of
 
 from cowlab.program.lesson_files import copy_lessons
+from helpers.paths import ROOT
 
-ROOT = Path(__file__).resolve().parents[1]
 LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 

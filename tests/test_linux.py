@@ -16,39 +16,11 @@ import pytest
 import cowlab
 from cowlab import linux, trace
 from cowlab.linux import host, verify
+from helpers.marks import needs_linux
+from helpers.operations import fork, leave, mmap, on, read, spawn, write
+from helpers.paths import RECORDED
 
-needs_linux = pytest.mark.skipif(linux.available() is not None, reason=linux.available() or "")
 MIB = 1 << 20
-
-
-def spawn(pid="A"):
-    return {"op": "spawn", "pid": pid}
-
-
-def mmap(region="heap", pages=16, kind="private", pid="A", **more):
-    return {"op": "mmap", "pid": pid, "region": region, "pages": pages, "kind": kind, **more}
-
-
-def fork(pid, child):
-    return {"op": "fork", "pid": pid, "child": child}
-
-
-def leave(pid):
-    return {"op": "exit", "pid": pid}
-
-
-def on(op, start=None, stop=None, pid="A", region="heap", **more):
-    """An operation on a range of pages, or on a list of them."""
-    where = {} if start is None else {"start": start, "stop": stop}
-    return {"op": op, "pid": pid, "region": region, **where, **more}
-
-
-def write(start=None, stop=None, value=1, **more):
-    return on("write", start, stop, value=value, **more)
-
-
-def read(start=None, stop=None, **more):
-    return on("read", start, stop, **more)
 
 
 def agrees(ops):
@@ -62,7 +34,7 @@ def agrees(ops):
 
 
 def recorded_traces():
-    folder = Path(__file__).parent / "kernel"
+    folder = RECORDED
     packed = [(folder / f"{name}.json.gz").read_bytes() for name in ("traces", "traces-v2")]
     return [recorded for data in packed for recorded in json.loads(gzip.decompress(data))["traces"]]
 

@@ -13,24 +13,15 @@ import pytest
 from hypothesis import given
 
 import cowlab
-from cowlab import Machine, linux, listing, scenarios, trace
+from cowlab import listing, scenarios
 from cowlab.linux.random_trace import random_trace
 from cowlab.trace.checking import Checker
-
-ALL = [each for name in scenarios.__all__ if isinstance(each := getattr(scenarios, name), scenarios.Scenario)]
-every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
+from helpers.machines import after
+from helpers.marks import every_scenario, needs_linux
 
 SPAWN = {"op": "spawn", "pid": "A"}
 MMAP = {"op": "mmap", "pid": "A", "region": "heap", "pages": 512, "kind": "private"}
 WRITE = {"op": "write", "pid": "A", "region": "heap", "start": 0, "stop": 512, "value": 1}
-
-
-def after(x) -> Machine:
-    """The machine after a trace, whatever was refused and whoever died."""
-    checked = trace.validate(x)
-    machine = Machine(**checked["machine"])
-    trace.run_through(machine, checked["ops"])
-    return machine
 
 
 def check(x) -> str:
@@ -312,7 +303,6 @@ def test_a_trace_that_is_malformed_is_refused() -> None:
 # C --------------------------------------------------------------------------------------------------------------
 
 COMPILER = shutil.which("cc")
-needs_linux = pytest.mark.skipif(linux.available() is not None, reason=f"Linux: {linux.available()}")
 needs_cc = pytest.mark.skipif(COMPILER is None, reason="there is no C compiler (cc): install gcc")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 import cowlab
 from cowlab.engine import Task, badness, oom_policy
+from helpers.machines import used, victims
 
 KIB, MIB, GIB = 1024, 1 << 20, 1 << 30
 PAGE = 4096
@@ -17,20 +18,10 @@ def tables(pages):
     return -(-pages // 512) + -(-pages // 512**2) + 1
 
 
-def used(m):
-    """Frames in use."""
-    info = m.meminfo()
-    return (info["MemTotal"] - info["MemFree"]) // 4
-
-
 def accounted(m):
     """Frames that processes, the page cache and page tables have, where nothing is shared between processes."""
     info = m.meminfo()
     return (info["AnonPages"] + info["Cached"] + m.page_tables * info["PageTables"]) // 4
-
-
-def victims(m):
-    return [task.name for report in m.oom_reports for task in report.killed]
 
 
 def task_of(report, name):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import cowlab
+from helpers.machines import used
 
 KIB, MIB = 1024, 1 << 20
 PAGE = 4096
@@ -51,11 +52,6 @@ def slots(m):
     """Swap slots in use."""
     info = m.meminfo()
     return (info["SwapTotal"] - info["SwapFree"]) // 4
-
-
-def used(m):
-    info = m.meminfo()
-    return (info["MemTotal"] - info["MemFree"]) // 4
 
 
 def count(m, *names):

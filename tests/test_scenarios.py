@@ -11,22 +11,10 @@ import pytest
 import cowlab
 from cowlab import Machine, linux, replay, scenarios, trace
 from cowlab.units import parse_size
+from helpers.machines import after, victims
+from helpers.marks import SCENARIOS, every_scenario, needs_linux
 
-ALL = tuple(each for name in scenarios.__all__ if isinstance(each := getattr(scenarios, name), scenarios.Scenario))
-every_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
 SMALL_PEAK = 256 << 20
-
-
-def ran(scenario, **values) -> Machine:
-    """The machine after a scenario, whatever was refused and whoever died."""
-    made = scenario(**values)
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"])
-    return machine
-
-
-def killed(machine: Machine) -> list[str]:
-    return [task.name for report in machine.oom_reports for task in report.killed]
 
 
 def extremes(parameter: scenarios.Parameter) -> list[object]:
@@ -65,7 +53,7 @@ def test_the_small_version_has_the_same_shape_and_takes_at_most_256_mib(scenario
 
 
 def test_all_scenarios_are_here() -> None:
-    assert {scenario.name for scenario in ALL} == {
+    assert {scenario.name for scenario in SCENARIOS} == {
         "first_write",
         "fork_sharing",
         "zygote",
@@ -84,10 +72,9 @@ def test_its_docstring_says_what_it_shows(scenario) -> None:
     assert "\n\n    Shows: " in scenario.__doc__
 
 
+@needs_linux
 @every_scenario
 def test_the_small_version_agrees_with_this_kernel_or_is_about_groups(scenario) -> None:
-    if reason := linux.available():
-        pytest.skip(f"Linux: {reason}")
     if scenario is scenarios.cgroup_isolation:
         with pytest.raises(ValueError, match="groups take privileges"):
             linux.replay(scenario.small())
@@ -95,9 +82,8 @@ def test_the_small_version_agrees_with_this_kernel_or_is_about_groups(scenario) 
         assert linux.replay(scenario.small()) == replay(scenario.small())
 
 
+@needs_linux
 def test_a_zygote_with_code_agrees_with_this_kernel() -> None:
-    if reason := linux.available():
-        pytest.skip(f"Linux: {reason}")
     made = scenarios.zygote(size="16 MiB", tabs=4, code_percent=40)
     assert linux.replay(made) == replay(made)
 
@@ -156,7 +142,7 @@ OTHERWISE = {
         "seed": 7,
     },
 }
-MOVES = [(scenario, parameter.name) for scenario in ALL for parameter in scenario.parameters]
+MOVES = [(scenario, parameter.name) for scenario in SCENARIOS for parameter in scenario.parameters]
 
 
 def outcome(machine: Machine) -> dict[str, object]:
@@ -166,7 +152,7 @@ def outcome(machine: Machine) -> dict[str, object]:
         "vmstat": machine.vmstat(),
         "clock": machine.clock,
         "log": [(event.kind, event.process, event.count) for event in machine.log],
-        "killed": killed(machine),
+        "killed": victims(machine),
         "peaks": {path: (group.peak, group.max) for path, group in machine.cgroups.items()},
         "values": [m.values(0, 1).tolist() for p in machine.processes for m in p.mappings.values()],
     }
@@ -174,13 +160,13 @@ def outcome(machine: Machine) -> dict[str, object]:
 
 @pytest.mark.parametrize(("scenario", "name"), MOVES, ids=[f"{s.name}-{name}" for s, name in MOVES])
 def test_each_parameter_moves_something(scenario, name: str, defaults) -> None:
-    assert outcome(ran(scenario, **{name: OTHERWISE[scenario.name][name]})) != defaults(scenario)
+    assert outcome(after(scenario(**{name: OTHERWISE[scenario.name][name]}))) != defaults(scenario)
 
 
 @pytest.fixture(scope="module")
 def defaults():
     """What each scenario ends with at its defaults, computed once."""
-    return functools.cache(lambda scenario: outcome(ran(scenario)))
+    return functools.cache(lambda scenario: outcome(after(scenario())))
 
 
 @pytest.mark.parametrize(
@@ -239,14 +225,14 @@ def test_the_explosion_is_promised_at_the_forks_and_used_at_the_writes() -> None
 
 
 def test_a_first_write_takes_a_frame_and_a_read_none() -> None:
-    machine = ran(scenarios.first_write, size="1 MiB", read_percent=50, written_percent=25)
+    machine = after(scenarios.first_write(size="1 MiB", read_percent=50, written_percent=25))
     assert machine.meminfo()["Committed_AS"] == 1024
     assert machine.meminfo()["AnonPages"] == 256
     assert machine.vmstat()["pgfault"] == 128 + 64  # what was read and is then written takes two
 
 
 def test_code_from_a_file_is_shared_with_a_zygote_and_without() -> None:
-    machine = ran(scenarios.zygote, code_percent=40, tabs=5)
+    machine = after(scenarios.zygote(code_percent=40, tabs=5))
     assert machine.meminfo()["Cached"] == 120 * 1024
     assert machine["tab 1"].rss == parse_size("300 MiB")
     assert machine["tab 1"].smaps()["code"]["Pss"] == pytest.approx(120 * 1024 / 6, abs=1)
@@ -259,59 +245,59 @@ def test_a_zygote_starts_from_stated_bytes() -> None:
 
 @pytest.mark.parametrize(("mode", "granted"), [(0, 3), (1, 3), (2, 0)])
 def test_the_same_requests_in_the_three_modes(mode: int, granted: int) -> None:
-    machine = ran(scenarios.overcommit, mode=mode)
+    machine = after(scenarios.overcommit(mode=mode))
     assert len(machine["process"].mappings) == granted
     assert machine.meminfo()["Committed_AS"] == granted * 12 * 2**20
 
 
 def test_mode_0_refuses_a_single_request_beyond_ram_and_mode_1_does_not() -> None:
-    assert not ran(scenarios.overcommit, mode=0, request="24 GiB")["process"].mappings
-    assert len(ran(scenarios.overcommit, mode=1, request="24 GiB")["process"].mappings) == 3
+    assert not after(scenarios.overcommit(mode=0, request="24 GiB"))["process"].mappings
+    assert len(after(scenarios.overcommit(mode=1, request="24 GiB"))["process"].mappings) == 3
 
 
 def test_the_service_dies_for_anothers_leak_unless_told_otherwise() -> None:
-    assert killed(ran(scenarios.oom_victim)) == ["service"]
-    assert killed(ran(scenarios.oom_victim, service_adj=-500)) == ["leaker"]
-    assert killed(ran(scenarios.oom_victim, leaker_adj=500)) == ["leaker"]
+    assert victims(after(scenarios.oom_victim())) == ["service"]
+    assert victims(after(scenarios.oom_victim(service_adj=-500))) == ["leaker"]
+    assert victims(after(scenarios.oom_victim(leaker_adj=500))) == ["leaker"]
 
 
 def test_the_pod_at_its_limit_dies_alone() -> None:
-    machine = ran(scenarios.cgroup_isolation)
-    assert killed(machine) == ["leaky"]
+    machine = after(scenarios.cgroup_isolation())
+    assert victims(machine) == ["leaky"]
     assert machine.oom_reports[0].group == "/pods/leaky"
     assert machine.cgroups["/pods/leaky"].peak == parse_size("8 GiB")
     assert machine.cgroups["/system"].current // 2**20 == 1024 + 2  # and page tables
 
 
 def test_without_limits_a_leak_in_many_processes_kills_the_system() -> None:
-    assert killed(ran(scenarios.cgroup_isolation, limited=False, leakers=20))[0] == "system"
-    assert {name.split()[0] for name in killed(ran(scenarios.cgroup_isolation, leakers=20))} == {"leaky"}
+    assert victims(after(scenarios.cgroup_isolation(limited=False, leakers=20)))[0] == "system"
+    assert {name.split()[0] for name in victims(after(scenarios.cgroup_isolation(leakers=20)))} == {"leaky"}
 
 
 def test_promises_alone_do_no_harm() -> None:
-    healthy = ran(scenarios.headroom)
+    healthy = after(scenarios.headroom())
     assert healthy.meminfo()["Committed_AS"] / 2**20 == pytest.approx(15, abs=0.1)
     assert healthy.meminfo()["AnonPages"] == 300 * 1024
-    assert killed(healthy) == []
+    assert victims(healthy) == []
 
 
 def test_the_same_promises_used_are_an_overload() -> None:
     for values in ({"written_percent": 30}, {"independent": True}):
-        assert killed(ran(scenarios.headroom, **values))
+        assert victims(after(scenarios.headroom(**values)))
 
 
 def test_a_working_set_larger_than_ram_thrashes_with_swap_and_kills_without() -> None:
     made = scenarios.paging(heap="48 MiB")
     loops = [entry["major"] for op, entry in zip(made["ops"], replay(made), strict=True) if op["op"] == "loop"]
     assert all(majors[0] > 0 for majors in loops)
-    assert killed(ran(scenarios.paging, heap="48 MiB", swap="0 B")) == ["process"]
-    assert killed(ran(scenarios.paging, swap="0 B")) == []  # the file gives way
+    assert victims(after(scenarios.paging(heap="48 MiB", swap="0 B"))) == ["process"]
+    assert victims(after(scenarios.paging(swap="0 B"))) == []  # the file gives way
 
 
 def test_bursts_that_meet_stall_and_kill_where_others_do_not() -> None:
-    steady, apart, together = (ran(scenarios.bursty, **how) for how in ({"bursts": False}, {}, {"correlated": True}))
-    assert killed(steady) == killed(apart) == []
-    assert killed(together)
+    steady, apart, together = (after(scenarios.bursty(**how)) for how in ({"bursts": False}, {}, {"correlated": True}))
+    assert victims(steady) == victims(apart) == []
+    assert victims(together)
     assert together.pressure()["some"]["total"] > apart.pressure()["some"]["total"]
 
 
@@ -359,7 +345,7 @@ def test_the_explosion_on_64_gib_ends_in_kills() -> None:
     machine = Machine(**made["machine"])
     with pytest.raises(cowlab.ProcessKilled, match="'worker 31' was killed"):
         trace.run(machine, made["ops"])
-    assert killed(machine) == [f"worker {n}" for n in range(100, 30, -1)]
+    assert victims(machine) == [f"worker {n}" for n in range(100, 30, -1)]
 
 
 def test_scenarios_import_neither_jupyter_nor_matplotlib() -> None:

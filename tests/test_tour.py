@@ -4,6 +4,7 @@ import io
 import re
 
 from cowlab.program import tour
+from helpers.terminal import Terminal
 
 
 def printed() -> str:
@@ -27,12 +28,6 @@ def test_the_tour_is_plain_text_when_piped_and_fits_a_terminal() -> None:
 
 
 def test_blocks_on_a_terminal() -> None:
-    class Terminal(io.StringIO):
-        encoding = "utf-8"
-
-        def isatty(self) -> bool:
-            return True
-
     stream = Terminal()
     tour.main(stream)
     assert "█" in stream.getvalue()

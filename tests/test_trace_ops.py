@@ -8,6 +8,7 @@ import pytest
 
 import cowlab
 from cowlab import Machine, linux, replay, trace
+from helpers.marks import needs_linux
 
 SPAWN = {"op": "spawn", "pid": "A"}
 MMAP = {"op": "mmap", "pid": "A", "region": "heap", "pages": 512, "kind": "private"}
@@ -269,9 +270,6 @@ def test_peak_counts_what_a_killed_process_had() -> None:
     ops = [{"op": "group", "path": "/a", "max": "1 MiB"}, {**SPAWN, "group": "/a"}, MMAP, WRITE]
     assert trace.peak(ops) <= MIB
     assert trace.peak([SPAWN, MMAP, WRITE]) > 2 * MIB
-
-
-needs_linux = pytest.mark.skipif(linux.available() is not None, reason=f"Linux: {linux.available()}")
 
 
 @needs_linux

@@ -8,8 +8,9 @@ import pytest
 from cowlab import linux, trace
 from cowlab.linux import host, verify
 from cowlab.linux.random_trace import FILE_PAGES, SIZES
+from helpers.marks import needs_linux
+from helpers.terminal import Terminal
 
-needs_linux = pytest.mark.skipif(linux.available() is not None, reason=linux.available() or "")
 DRAWN = [verify.random_trace(seed) for seed in range(300)]
 
 
@@ -177,11 +178,6 @@ def test_nothing_to_compare_is_an_error():
 
 
 # ---- the command
-
-
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
 
 
 @needs_linux

@@ -10,9 +10,8 @@ import pytest
 
 from cowlab.course import contents, progress, welcome
 from cowlab.program import check
+from helpers.paths import NOTEBOOKS, ROOT
 
-ROOT = Path(__file__).parents[1]
-NOTEBOOKS = ROOT / "notebooks"
 PAGE = json.loads((NOTEBOOKS / "00_welcome.ipynb").read_text(encoding="utf-8"))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import suppress
+from typing import NamedTuple
 
 from ... import scenarios, trace
 from ...cluster import Node, Pod, Refused
@@ -13,6 +15,9 @@ from ..questions.headroom_and_alerts import first_kill, later_faults, two_nodes
 from .definition import Claim
 
 RESERVE = "512 MiB"
+IDLE, BUSY = ("256 MiB", 10), ("72 MiB", 100)
+"""The heaps of two jobs, and how many per cent of them each works on."""
+
 DEVICES = "cowlab/engine/costs.py: Lenovo, product guide of the Intel SSD DC P4500; Amazon, EBS user guide"
 
 
@@ -79,8 +84,18 @@ def _paging_rate() -> float:
     return float(monitor.alerts[0].value)
 
 
-def _working(heap: str, percent: int) -> tuple[str, Monitor]:
-    """What a job has in swap that goes through a part of its heap again and again, and what a monitor saw."""
+class Work(NamedTuple):
+    """A minute of a job that goes through a part of its heap again and again."""
+
+    swapped: str
+    read_back: float
+    """Pages a second."""
+    waits: float
+    """Per cent of the time."""
+
+
+@functools.cache  # several claims are about one job, which takes seconds
+def _working(heap: str, percent: int) -> Work:
     machine = Machine(ram="64 MiB", swap="256 MiB", overcommit="always")
     job = machine.spawn("job").mmap(heap)
     job.write()
@@ -90,21 +105,11 @@ def _working(heap: str, percent: int) -> tuple[str, Monitor]:
         job.read(0, job.pages * percent // 100)
         machine.advance(1)
     memory = machine.meminfo()
-    return format_size((memory["SwapTotal"] - memory["SwapFree"]) * 1024), monitor
-
-
-def _swapped(heap: str, percent: int) -> str:
-    return _working(heap, percent)[0]
-
-
-def _read_back(heap: str, percent: int) -> float:
-    """Pages a second."""
-    return float(_working(heap, percent)[1].series["swap_in"].mean()) / PAGE_SIZE
-
-
-def _waits(heap: str, percent: int) -> float:
-    """Per cent of the time."""
-    return float(_working(heap, percent)[1].series["stalled"].mean())
+    return Work(
+        swapped=format_size((memory["SwapTotal"] - memory["SwapFree"]) * 1024),
+        read_back=float(monitor.series["swap_in"].mean()) / PAGE_SIZE,
+        waits=float(monitor.series["stalled"].mean()),
+    )
 
 
 def _wait(device: str) -> float:
@@ -189,12 +194,12 @@ CLAIMS = [
     Claim(
         "idle_swap",
         "A job that works on a tenth of its heap has {} in swap and reads nothing back.",
-        lambda: _swapped("256 MiB", 10),
+        lambda: _working(*IDLE).swapped,
         beside="256 MiB 10% {} 0 0% nothing",
     ),
-    Claim("busy_swap", "One that works on all has {} in swap.", lambda: _swapped("72 MiB", 100)),
-    Claim("read_back", "It reads back {} pages/s.", lambda: _read_back("72 MiB", 100), "{:,.0f}", DEVICES),
-    Claim("waits", "It waits {} of the time.", lambda: _waits("72 MiB", 100), "{:.0f}%", DEVICES, beside="6,284 {}"),
+    Claim("busy_swap", "One that works on all has {} in swap.", lambda: _working(*BUSY).swapped),
+    Claim("read_back", "It reads back {} pages/s.", lambda: _working(*BUSY).read_back, "{:,.0f}", DEVICES),
+    Claim("waits", "It waits {} of the time.", lambda: _working(*BUSY).waits, "{:.0f}%", DEVICES, beside="6,284 {}"),
     Claim("swap_on_ssd", "With swap on an SSD a pass costs {} a touch.", lambda: _wait("ssd"), "{:.0f} µs", DEVICES),
     Claim(
         "swap_on_network",
