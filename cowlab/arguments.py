@@ -18,7 +18,7 @@ def is_whole(value: object, least: int | None = None, most: int | None = None) -
 
 def is_number(value: object, least: float = -math.inf, most: float = math.inf) -> TypeGuard[float]:
     """A number from `least` to `most`? NaN is none."""
-    return isinstance(value, Real) and not isinstance(value, bool) and least <= float(value) <= most
+    return isinstance(value, Real) and not isinstance(value, bool) and bool(least <= value <= most)  # type: ignore[operator]
 
 
 def whole(name: str, value: object, hint: str, least: int | None = None, most: int | None = None) -> int:

@@ -18,11 +18,17 @@ from types import ModuleType
 COURSE = ("claims", "contents", "practice", "progress", "questions", "report", "welcome")
 PROGRAM = ("check", "cli", "launch", "lecture", "lesson_files", "tour")
 LINUX = ("calibrate", "verify")
+ENGINE = {
+    "rules": ("cgroup", "commit", "faults", "oom", "page", "reclaim", "shortage"),
+    "stores": ("chunks", "frames", "page_table", "swap"),
+    "reports": ("checks", "costs", "pagemap", "pressure", "procfs", "state", "stepping"),
+}
 MOVED = {
     "cowlab.questions.drills": "cowlab.course.drills",
     **{f"cowlab.{name}": f"cowlab.course.{name}" for name in COURSE},
     **{f"cowlab.{name}": f"cowlab.program.{name}" for name in PROGRAM},
     **{f"cowlab.{name}": f"cowlab.linux.{name}" for name in LINUX},
+    **{f"cowlab.engine.{name}": f"cowlab.engine.{room}.{name}" for room, names in ENGINE.items() for name in names},
 }
 
 

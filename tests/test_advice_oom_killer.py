@@ -10,7 +10,7 @@ import pytest
 import cowlab
 from cowlab import Machine, scenarios
 from cowlab.course.questions import oom_killer as questions
-from cowlab.engine import oom
+from cowlab.engine.rules import oom
 from helpers.machines import after, victims
 
 

@@ -7,7 +7,8 @@ import pytest
 from cowlab import Machine, OutOfMemory, goals, scenarios
 from cowlab.course.questions import overcommit as questions
 from cowlab.course.questions.overcommit import granted
-from cowlab.engine import Account, Request, commit
+from cowlab.engine import Account, Request
+from cowlab.engine.rules import commit
 from cowlab.units import pages_in
 from cowlab.views import Lab
 from helpers.labs import status

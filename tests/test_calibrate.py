@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from cowlab import linux
-from cowlab.engine.costs import Costs
 from cowlab.engine.errors import Error
+from cowlab.engine.reports.costs import Costs
 from cowlab.linux import calibrate, host
 from helpers.marks import needs_linux
 from helpers.terminal import Terminal

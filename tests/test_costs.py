@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cowlab import Machine
-from cowlab.engine.costs import DEVICES, EVENTS, Costs
+from cowlab.engine.reports.costs import DEVICES, EVENTS, Costs
 
 COUNT = st.integers(0, 10_000)
 SIMPLE = Costs(1, 2, 10, 30, 50, 20, 1000, 100, 2000, 200, 5000, 7, 70)

@@ -269,7 +269,7 @@ def test_a_checked_machine_finds_a_broken_rule():
     """Machine(check=True) is the judge in other tests; here it is on trial."""
 
     def steal(page, child):
-        cowlab.engine.faults.on_fork(page, child)
+        cowlab.engine.rules.faults.on_fork(page, child)
         page.set_writable(True)
 
     parent = cowlab.Machine("1 MiB", check=True, on_fork=steal).spawn()

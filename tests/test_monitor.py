@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import cowlab
-from cowlab.engine.costs import EVENTS, Costs
+from cowlab.engine.reports.costs import EVENTS, Costs
 from cowlab.monitor import (
     Alert,
     Monitor,

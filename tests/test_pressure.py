@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cowlab.engine.pressure import FACTORS, PERIOD, Pressure
+from cowlab.engine.reports.pressure import FACTORS, PERIOD, Pressure
 
 SECOND = 1_000_000_000
 DAY = 86_400 * SECOND

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 
 import cowlab
-from cowlab.engine import frames as fr
-from cowlab.engine.oom import Killer
+from cowlab.engine.rules.oom import Killer
+from cowlab.engine.stores import frames as fr
 
 PAGE = 4096
 KINDS = ("private", "private", "noreserve", "shared", "file-private", "file-shared")

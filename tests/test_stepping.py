@@ -12,10 +12,11 @@ from hypothesis import given, settings
 from test_pressure_invariants import History
 
 import cowlab
-from cowlab.engine import faults, stepping
 from cowlab.engine import mapping as mapping_module
-from cowlab.engine.page import Page
-from cowlab.engine.stepping import decisions, until
+from cowlab.engine.reports import stepping
+from cowlab.engine.reports.stepping import decisions, until
+from cowlab.engine.rules import faults
+from cowlab.engine.rules.page import Page
 from cowlab.views.fault_steps import SENTENCES, steps
 
 PAGE = 4096

@@ -241,7 +241,7 @@ def test_a_killed_process_is_gone_for_what_follows_as_one_that_exits_is() -> Non
 
 
 def test_more_groups_than_a_machine_has_are_refused() -> None:
-    most = cowlab.engine.cgroup.MOST_GROUPS - 1
+    most = cowlab.engine.rules.cgroup.MOST_GROUPS - 1
     ops = [{"op": "group", "path": f"g{n}"} for n in range(most)]
     trace.run(Machine(), ops)
     with pytest.raises(ValueError, match=f"operation {most} .*at most {most} groups"):

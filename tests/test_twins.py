@@ -15,8 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from reference import Model, OutOfFrames, Refused
 
 import cowlab
-from cowlab.engine import faults
-from cowlab.engine.procfs import FIELDS
+from cowlab.engine.reports.procfs import FIELDS
+from cowlab.engine.rules import faults
 
 PAGE = 4096
 RULES = ("on_read", "on_write", "on_fork", "on_unmap", "on_protect")

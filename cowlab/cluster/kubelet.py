@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ..engine.cgroup import Group
+from ..engine.rules.cgroup import Group
 
 ContainerState = Literal["Running", "OOMKilled", "Error", "Completed"]
 

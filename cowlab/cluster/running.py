@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..engine import Machine, Mapping, Process, ProcessKilled
-from ..engine.cgroup import Group
+from ..engine.rules.cgroup import Group
 from ..units import PAGE_SIZE, pages_in, parse_size
 from . import kubelet
 from .pod import Container, Pod, Qos, oom_score_adj, qos

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from . import access as access_rules
 from .address_space import Area
-from .chunks import Words
 from .errors import SegmentationFault
-from .page import Faults, Tally
-from .runs import Range, Selection
-from .sweep import sweep
+from .many import access as access_rules
+from .many.selection import Range, Selection
+from .many.sweep import sweep
+from .rules.page import Faults, Tally
+from .stores.chunks import Words
 
 if TYPE_CHECKING:
     from .mapping import Mapping

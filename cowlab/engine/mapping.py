@@ -11,15 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..units import PAGE_SIZE
-from . import calls, frames
+from . import calls
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
-from .backing import Backing
-from .chunks import Words, every, some
 from .errors import SegmentationFault
-from .frames import Frames
-from .page import Faults
-from .page_table import FRAME_SHIFT, PageTable, Tables, has_frame, is_swapped
-from .runs import Range
+from .many.selection import Range
+from .rules.page import Faults
+from .stores import frames
+from .stores.chunks import Words, every, some
+from .stores.frames import Frames
+from .stores.page_cache import Backing
+from .stores.page_table import FRAME_SHIFT, PageTable, Tables, has_frame, is_swapped
 
 if TYPE_CHECKING:
     from .process import Process

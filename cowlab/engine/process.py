@@ -5,21 +5,25 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from ..arguments import check_flag, is_whole
 from ..units import PAGE_SIZE, format_pages, pages_in
-from . import access, calls, oom, procfs, sweep
-from .access import ForkRule
+from . import calls
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
-from .backing import Backing
-from .commit import MODES, Request, explain
 from .errors import Deadlock, Error, NoSuchProcess
+from .many import access, sweep
+from .many.access import ForkRule
+from .many.selection import Range
 from .mapping import Mapping, check_kind, check_prot
-from .page import Tally
-from .page_table import GIB_SHIFT, PageTable, Tables
-from .runs import Range
+from .reports import procfs
+from .rules import oom
+from .rules.commit import MODES, Request, explain
+from .rules.page import Tally
+from .stores.page_cache import Backing
+from .stores.page_table import GIB_SHIFT, PageTable, Tables
 
 if TYPE_CHECKING:
-    from .cgroup import Group
     from .machine import Machine
+    from .rules.cgroup import Group
 
 ADDRESS_SPACE = 1 << 35
 """Pages of user address space: 128 TiB (x86-64 with four levels of page tables)."""
@@ -114,8 +118,7 @@ class Process:
         check_kind(kind)
         check_prot(prot)
         self._not_init("map memory")
-        if not isinstance(populate, bool):
-            raise ValueError(f"populate={populate!r} is not True or False")
+        check_flag("populate", populate)
         pages = pages_in(size)
         if not pages:
             raise ValueError("size 0 is no mapping: ask for at least one byte")
@@ -372,6 +375,6 @@ def fork_rule(machine: Machine) -> ForkRule:
 
 def check_adj(adj: object) -> int:
     """`adj` as an oom_score_adj. Raises ValueError if it is none."""
-    if isinstance(adj, bool) or not isinstance(adj, int) or not -1000 <= adj <= 1000:
+    if not is_whole(adj, -1000, 1000):
         raise ValueError(f"oom_score_adj={adj!r}: give a whole number from -1000 (never chosen) to 1000")
     return adj

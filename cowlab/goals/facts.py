@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..engine import Event, Machine, Task, oom
+from ..engine import Event, Machine, Task
+from ..engine.rules import oom
 from ..units import PAGE_SIZE, format_size
 
 KIB = 1024

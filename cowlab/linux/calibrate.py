@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, TextIO
 
 # The bare interpreter runs this file too, and finds neither cowlab nor numpy: they are imported where they are needed.
 if TYPE_CHECKING:
-    from ..engine.costs import Costs
+    from ..engine.reports.costs import Costs
 
 __all__ = ["calibrate", "main", "measure", "run"]
 
@@ -46,7 +46,7 @@ def calibrate(progress: Progress | None = None) -> Costs:
     Takes a few seconds. Raises `linux.Unavailable` (a `cowlab.Error`) where it cannot run, `linux.Crashed` if it was
     ended.
     """
-    from ..engine.costs import Costs
+    from ..engine.reports.costs import Costs
 
     return Costs(**measure(progress))
 
@@ -130,8 +130,8 @@ def run(out: TextIO, save: Path | None = None) -> int:
 
     Exit code: 0 measured, 1 measured and not saved, 2 cannot run here.
     """
-    from ..engine.costs import Costs
     from ..engine.errors import Error
+    from ..engine.reports.costs import Costs
 
     try:
         measured = measure(_bar(out) if out.isatty() else _lines(out))
@@ -154,7 +154,7 @@ def _save(costs: Costs, file: Path, out: TextIO) -> int:
 
 def _table(measured: dict[str, int]) -> str:
     """Each event with its default and what was measured."""
-    from ..engine.costs import EVENTS, Costs
+    from ..engine.reports.costs import EVENTS, Costs
 
     lines = [f"{'event':<12}{'default':>10}{'measured':>10}  what it is"]
     for name, default in Costs().to_dict().items():

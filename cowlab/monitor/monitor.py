@@ -9,7 +9,7 @@ import numpy as np
 
 from ..arguments import check_flag
 from ..engine import Machine, Process
-from ..engine.cgroup import Group
+from ..engine.rules.cgroup import Group
 from .rules import Alert, Rule, RuleError, Watch, check_number
 from .samples import AVERAGES, COUNTERS, GAUGES, RATES, GroupSample, Sample
 from .series import SECOND, Clock, Rates, Table

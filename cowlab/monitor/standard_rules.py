@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..arguments import is_number
-from ..engine.cgroup import Group
+from ..engine.rules.cgroup import Group
 from ..units import PAGE_SIZE, format_size, parse_size
 from .rules import Rule, check_number
 from .samples import Sample

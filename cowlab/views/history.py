@@ -10,7 +10,8 @@ import numpy as np
 
 from .. import trace
 from ..arguments import whole
-from ..engine import Deadlock, Error, GroupBusy, Machine, SegmentationFault, procfs
+from ..engine import Deadlock, Error, GroupBusy, Machine, SegmentationFault
+from ..engine.reports import procfs
 from ..units import PAGE_SIZE
 from . import words
 from .process_table import rounding

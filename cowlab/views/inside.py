@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..engine import Machine, stepping
+from ..engine import Machine
+from ..engine.reports import stepping
 from .fault_steps import steps
 
 

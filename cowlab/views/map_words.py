@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Machine, Mapping, pagemap
+from ..engine import Machine, Mapping
+from ..engine.reports import pagemap
 from ..units import PAGE_SIZE, count, format_size
 from . import pages
 from .palette import FILE, LEAKED, MORE, PRIVATE, STATES, TWO, UNTOUCHED

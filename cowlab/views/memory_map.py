@@ -17,7 +17,8 @@ import numpy as np
 import traitlets
 
 from .. import trace
-from ..engine import Error, Machine, pagemap
+from ..engine import Error, Machine
+from ..engine.reports import pagemap
 from . import pages, words
 from .inside import Inside
 from .map_words import in_words

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Machine, Mapping, mixes, pagemap
+from ..engine import Machine, Mapping
+from ..engine.reports import histogram as mixes
+from ..engine.reports import pagemap
 from .palette import (
     COPIED,
     DANGLING,

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Machine, pagemap
+from ..engine import Machine
+from ..engine.reports import pagemap
 from . import pages
 from .palette import DIFFERS, TABLE
 from .process_table import Measures, measure

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from cowlab import Machine, linux, scenarios, trace
-from cowlab.engine import faults
+from cowlab.engine.rules import faults
 from cowlab.views import Comparison, Disagreement
 from cowlab.views.kernel_outcome import RECORDED, record
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 import cowlab
 from cowlab import Machine, OutOfMemory, engine, monitor, scenarios
-from cowlab.engine.page import Tally
+from cowlab.engine.rules.page import Tally
 from cowlab.views import EventLog, Gauges, GroupBoxes, ProcessTable, Timeline, words
 from cowlab.views.event_log import MARKS, last_events
 from cowlab.views.gauges import gauges

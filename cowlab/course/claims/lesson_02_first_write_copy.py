@@ -58,7 +58,7 @@ def _reuse_after_exit() -> float:
     return (machine.clock - before) * 1e6
 
 
-MEASURED = "cowlab/engine/costs.py: measured on one virtual machine with Linux 6.18"
+MEASURED = "cowlab/engine/reports/costs.py: measured on one virtual machine with Linux 6.18"
 
 CLAIMS = [
     Claim("first_writes", "Who first writes a quarter of 1 GiB takes {} faults, one a page.", _first_writes, "{:,}"),

@@ -98,8 +98,8 @@ def _fork_time() -> float:
     return loader.machine.clock - before
 
 
-MEASURED = "cowlab/engine/costs.py: measured on one virtual machine with Linux 6.18"
-SSD = "cowlab/engine/costs.py: faults as measured on one virtual machine, swap by the data sheet of an SSD"
+MEASURED = "cowlab/engine/reports/costs.py: measured on one virtual machine with Linux 6.18"
+SSD = "cowlab/engine/reports/costs.py: faults as measured on one virtual machine, swap by the data sheet of an SSD"
 
 CLAIMS = [
     Claim(

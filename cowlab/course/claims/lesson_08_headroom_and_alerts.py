@@ -18,7 +18,7 @@ RESERVE = "512 MiB"
 IDLE, BUSY = ("256 MiB", 10), ("72 MiB", 100)
 """The heaps of two jobs, and how many per cent of them each works on."""
 
-DEVICES = "cowlab/engine/costs.py: Lenovo, product guide of the Intel SSD DC P4500; Amazon, EBS user guide"
+DEVICES = "cowlab/engine/reports/costs.py: Lenovo, product guide of the Intel SSD DC P4500; Amazon, EBS user guide"
 
 
 # Promises and alerts --------------------------------------------------------------------------------------------------

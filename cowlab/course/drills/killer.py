@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 
-from ...engine import Machine, oom
+from ...engine import Machine
+from ...engine.rules import oom
 from ...units import format_size, parse_size
 from .. import Prediction
 

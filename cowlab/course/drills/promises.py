@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 
 from ...engine import Machine, OutOfMemory
-from ...engine.commit import MODES
+from ...engine.rules.commit import MODES
 from .. import Prediction
 
 

@@ -9,7 +9,8 @@ from contextlib import suppress
 from itertools import chain
 
 from ... import scenarios, trace
-from ...engine import Deadlock, Machine, ProcessKilled, oom
+from ...engine import Deadlock, Machine, ProcessKilled
+from ...engine.rules import oom
 from ...goals import Goal, alive, all_of, only_killed
 from ...units import pages_in, parse_size
 from .. import Estimate, Prediction, Question, Quiz

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..units import format_pages, pages_in
+from ...arguments import is_whole
+from ...units import format_pages, pages_in
 
 _MOST = 1 << 53
 MODES = {"heuristic": 0, "always": 1, "never": 2}
@@ -100,7 +101,7 @@ def parse_mode(mode: object) -> int:
     """The number of an overcommit mode given as a name or a number."""
     if isinstance(mode, str) and mode in MODES:
         return MODES[mode]
-    if isinstance(mode, int) and not isinstance(mode, bool) and mode in MODES.values():
+    if is_whole(mode) and mode in MODES.values():
         return mode
     raise ValueError(f"overcommit {mode!r} is not a mode: use 'heuristic' (0), 'always' (1) or 'never' (2)")
 
@@ -108,7 +109,7 @@ def parse_mode(mode: object) -> int:
 def open_account(ram: int, swap: int | str, overcommit: object, ratio: object, kbytes: object) -> Account:
     """An account for `ram` pages of RAM, from the arguments of Machine."""
     for name, number in (("overcommit_ratio", ratio), ("overcommit_kbytes", kbytes)):
-        if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= _MOST:
+        if not is_whole(number, 0, _MOST):
             raise ValueError(f"{name} {number!r} is not a whole number from 0 to 2**53")
     assert isinstance(ratio, int) and isinstance(kbytes, int)
     if pages_in(swap, "swap") > _MOST:

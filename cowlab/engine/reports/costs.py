@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Self
 
+from ...arguments import is_whole
+
 EVENTS: dict[str, str] = {
     "fork": "fork of a process that has nothing to copy",
     "fork_table": "more for each page table that fork copies or makes",
@@ -79,7 +81,7 @@ class Costs:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            if not is_whole(value, 0):
                 raise ValueError(f"{field.name}={value!r} is not a cost: give whole nanoseconds, 0 or more")
 
     @classmethod

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from . import frames as fr
-from .backing import Backing
-from .chunks import CHUNK, SHIFT, Words, distinct, expand, some
-from .page_table import FRAME_SHIFT, PRESENT, has_frame
-from .runs import Range
+from ..stores import frames as fr
+from ..stores.chunks import CHUNK, SHIFT, Words, distinct, expand, some
+from ..stores.page_cache import Backing
+from ..stores.page_table import FRAME_SHIFT, PRESENT, has_frame
+from .selection import Range
 
 if TYPE_CHECKING:
-    from .cgroup import Group
-    from .machine import Machine
-    from .mapping import Mapping
+    from ..machine import Machine
+    from ..mapping import Mapping
+    from ..rules.cgroup import Group
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..units import PAGE_SIZE, format_pages
+from ...units import PAGE_SIZE, format_pages
 
 if TYPE_CHECKING:
+    from ..machine import Machine
+    from ..process import Process
     from .cgroup import Group
-    from .machine import Machine
-    from .process import Process
 
 NEVER = -1000
 """The oom_score_adj of a process that is never chosen."""

@@ -14,13 +14,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import frames as fr
-from .address_space import Area
-from .page import Page, Tally
-from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED
+from ..address_space import Area
+from ..rules.page import Page, Tally
+from ..stores import frames as fr
+from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED
 
 if TYPE_CHECKING:
-    from .mapping import Mapping
+    from ..mapping import Mapping
 
 LOOK = fr.KIND | fr.EXCLUSIVE | fr.CACHED
 """What rules ask of a frame's word, beside the number of mappers: none, one, or more."""

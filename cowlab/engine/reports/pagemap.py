@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from . import frames as fr
-from .chunks import CHUNK, SHIFT, Table, Words, every
-from .frames import COUNT_SHIFT, Frames
-from .page_table import DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame
+from ..stores import frames as fr
+from ..stores.chunks import CHUNK, SHIFT, Table, Words, every
+from ..stores.frames import COUNT_SHIFT, Frames
+from ..stores.page_table import DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame
 
 if TYPE_CHECKING:
-    from .machine import Machine
-    from .mapping import Mapping
+    from ..machine import Machine
+    from ..mapping import Mapping
 
 NOTHING, ANONYMOUS, FILE, SHARED_MEMORY, SWAP_CACHE = range(5)
 """Kinds of frame. SWAP_CACHE: anonymous, mapped by nobody, and kept because its slot is still in use."""

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from .chunks import CHUNK, MASK, SHIFT, Table, Where, Words, compact, distinct, every, expand
-from .page_table import FRAME_SHIFT, NEXT_FRAME, has_frame, is_swapped
+from ..stores.chunks import CHUNK, MASK, SHIFT, Table, Where, Words, compact, distinct, every, expand
+from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, has_frame, is_swapped
 
 if TYPE_CHECKING:
-    from .frames import Frames
-    from .mapping import Mapping
-    from .page_table import PageTable
+    from ..mapping import Mapping
+    from ..stores.frames import Frames
+    from ..stores.page_table import PageTable
 
 Mask = NDArray[np.bool_]
 _OFFSETS = np.arange(CHUNK, dtype=np.int64)

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from . import frames as fr
-from .backing import SHADOW, Backing
-from .cgroup import Group
-from .chunks import CHUNK, Words, compact, every, some
-from .page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
-from .runs import Run
-from .survey import Part, Survey
+from ..rules.cgroup import Group
+from ..stores import frames as fr
+from ..stores.chunks import CHUNK, Words, compact, every, some
+from ..stores.page_cache import SHADOW, Backing
+from ..stores.page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
+from .rmap import Part, Survey
+from .selection import Run
 
 if TYPE_CHECKING:
-    from .machine import Machine
-    from .mapping import Mapping
+    from ..machine import Machine
+    from ..mapping import Mapping
 
 
 class Eviction:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..units import PAGE_SIZE
-from . import frames as fr
-from .chunks import Words
-from .page_table import DIRTY, has_frame, is_swapped
-from .runs import Range, Run
+from ...units import PAGE_SIZE
+from ..many.selection import Range, Run
+from ..stores import frames as fr
+from ..stores.chunks import Words
+from ..stores.page_table import DIRTY, has_frame, is_swapped
 
 if TYPE_CHECKING:
-    from .address_space import Area
-    from .machine import Machine
-    from .mapping import Mapping
-    from .process import Process
+    from ..address_space import Area
+    from ..machine import Machine
+    from ..mapping import Mapping
+    from ..process import Process
 
 PAGE_KIB = PAGE_SIZE // 1024
 PSS_SHIFT = 12  # Pss is added up in fixed point with 12 bits after the point

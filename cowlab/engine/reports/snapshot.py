@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, NamedTuple
 
-from . import frames as fr
-from .address_space import Area
-from .mapping import Mapping
-from .page import Tally
-from .page_table import DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO
+from ..address_space import Area
+from ..mapping import Mapping
+from ..rules.page import Tally
+from ..stores import frames as fr
+from ..stores.page_table import DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO
 
 
 class Place(NamedTuple):

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from ..units import PAGE_SIZE
-from . import frames as fr
-from .chunks import CHUNK, SHIFT, Words, every, some
-from .frames import COUNT_SHIFT, Frames
-from .page_table import FRAME_SHIFT, SWAPPED, ZERO, has_frame
+from ...units import PAGE_SIZE
+from ..stores import frames as fr
+from ..stores.chunks import CHUNK, SHIFT, Words, every, some
+from ..stores.frames import COUNT_SHIFT, Frames
+from ..stores.page_table import FRAME_SHIFT, SWAPPED, ZERO, has_frame
 from .pagemap import SWAP_CACHE, uniform
 
 if TYPE_CHECKING:
-    from .machine import Machine
-    from .mapping import Mapping
+    from ..machine import Machine
+    from ..mapping import Mapping
 
 Bytes = NDArray[np.uint8]
 

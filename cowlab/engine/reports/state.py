@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..units import PAGE_SIZE
-from .address_space import Family
-from .backing import Backing
-from .chunks import CHUNK, SHIFT, Table, Words
-from .frames import Frames
-from .page_table import FRAME_SHIFT, NEXT_FRAME, Mask, has_frame, is_swapped
+from ...units import PAGE_SIZE
+from ..address_space import Family
+from ..stores.chunks import CHUNK, SHIFT, Table, Words
+from ..stores.frames import Frames
+from ..stores.page_cache import Backing
+from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, Mask, has_frame, is_swapped
 
 if TYPE_CHECKING:
-    from .cgroup import Group
-    from .machine import Machine
-    from .mapping import Mapping
-    from .process import Process
+    from ..machine import Machine
+    from ..mapping import Mapping
+    from ..process import Process
+    from ..rules.cgroup import Group
 
 
 def state(machine: Machine) -> dict[str, Any]:

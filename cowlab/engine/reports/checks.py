@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import frames as fr
-from .backing import Backing
-from .chunks import CHUNK, SHIFT, Words
-from .page_table import DIRTY, FRAME_SHIFT, GIB_SHIFT, WRITABLE, has_frame, is_swapped
+from ..stores import frames as fr
+from ..stores.chunks import CHUNK, SHIFT, Words
+from ..stores.page_cache import Backing
+from ..stores.page_table import DIRTY, FRAME_SHIFT, GIB_SHIFT, WRITABLE, has_frame, is_swapped
 
 if TYPE_CHECKING:
-    from .machine import Machine
-    from .mapping import Mapping
+    from ..machine import Machine
+    from ..mapping import Mapping
 
 
 class Broken(AssertionError):

@@ -16,20 +16,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import ages, faults
-from .address_space import Area, NoFreeFrame
+from ..address_space import Area, NoFreeFrame
+from ..errors import Error
+from ..rules import faults
+from ..rules.page import WINDOW, Page, Tally
+from ..stores.chunks import CHUNK, SHIFT, Words, expand, some
+from ..stores.frames import ANON, OWNER
+from ..stores.page_table import FRAME_SHIFT, GIB_SHIFT, PRESENT, WRITABLE, ZERO, is_swapped
+from . import ages
 from .batchable import OWN, batched
 from .batches import Batch, OneByOne, Rule, reading
-from .chunks import CHUNK, SHIFT, Words, expand, some
 from .effects import Work, whole_or_pages
-from .errors import Error
-from .frames import ANON, OWNER
-from .page import WINDOW, Page, Tally
-from .page_table import FRAME_SHIFT, GIB_SHIFT, PRESENT, WRITABLE, ZERO, is_swapped
-from .runs import Range, Scatter, Selection
+from .selection import Range, Scatter, Selection
 
 if TYPE_CHECKING:
-    from .mapping import Mapping
+    from ..mapping import Mapping
 
 PageRule = Callable[[Page], None]
 ForkRule = Callable[[Page, Page], None]

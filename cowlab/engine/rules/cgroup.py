@@ -22,14 +22,15 @@ from typing import TYPE_CHECKING, Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ..units import PAGE_SIZE, count, format_pages, pages_in
-from .errors import GroupBusy
-from .frames import ANON, FILE, GROUP_SHIFT, GROUPS, SHMEM, TABLES
-from .pressure import Pressure
+from ...arguments import check_flag
+from ...units import PAGE_SIZE, count, format_pages, pages_in
+from ..errors import GroupBusy
+from ..reports.pressure import Pressure
+from ..stores.frames import ANON, FILE, GROUP_SHIFT, GROUPS, SHMEM, TABLES
 
 if TYPE_CHECKING:
-    from .machine import Machine
-    from .process import Process
+    from ..machine import Machine
+    from ..process import Process
 
 LIMITS = ("max", "high", "low", "min", "swap_max")
 _EVENTS = ("low", "high", "max", "oom", "oom_kill", "oom_group_kill")
@@ -145,8 +146,7 @@ class Group:
 
     @oom_group.setter
     def oom_group(self, on: bool) -> None:
-        if not isinstance(on, bool):
-            raise ValueError(f"oom_group={on!r} is not True or False")
+        check_flag("oom_group", on)
         self._require_limits()
         self._oom_group = on
 
@@ -292,8 +292,7 @@ class Groups(dict[str, Group]):
         """As mkdir: the parent must exist."""
         parent = self._parent_of(path)
         pages = check_limits(limits)
-        if not isinstance(oom_group, bool):
-            raise ValueError(f"oom_group={oom_group!r} is not True or False")
+        check_flag("oom_group", oom_group)
         group = Group(self.machine, path, parent, self._new_number())
         group.take_limits(pages)
         group._oom_group = oom_group

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import frames as fr
-from .address_space import Area
-from .backing import SHADOW, Backing
-from .chunks import SHIFT
-from .page_table import ALONE, DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, entry_for
-from .tally import Faults, Tally
+from ..address_space import Area
+from ..stores import frames as fr
+from ..stores.chunks import SHIFT
+from ..stores.page_cache import SHADOW, Backing
+from ..stores.page_table import ALONE, DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, entry_for
+from ..tally import Faults, Tally
 
 if TYPE_CHECKING:
-    from .mapping import Mapping
+    from ..mapping import Mapping
 
 __all__ = ["OWNED", "WINDOW", "Faults", "Page", "Tally"]
 

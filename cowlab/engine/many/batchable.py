@@ -14,8 +14,8 @@ from functools import lru_cache
 from types import CodeType, FunctionType
 from typing import Any
 
-from . import faults
-from .page import Page
+from ..rules import faults
+from ..rules.page import Page
 
 OWN = frozenset(rule for rule in vars(faults).values() if isinstance(rule, FunctionType))
 """The model's own rules: known to be fine, if the functions that they call are."""

@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from . import frames as fr
-from .address_space import Area
-from .backing import SHADOW
+from ..address_space import Area
+from ..rules.page import WINDOW
+from ..stores import frames as fr
+from ..stores.chunks import CHUNK, SHIFT, Where, Words, distinct, every, some
+from ..stores.page_cache import SHADOW
+from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO, has_frame, is_swapped
 from .batchable import Verdict
-from .chunks import CHUNK, SHIFT, Where, Words, distinct, every, some
-from .page import WINDOW
-from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO, has_frame, is_swapped
-from .runs import Mask, Run, Scatter, Selection
+from .selection import Mask, Run, Scatter, Selection
 from .stand_in import BEHIND, IDLE, LOOK, MAPPERS, NAMED, Decision, Effect, StandIn, tried
 
 if TYPE_CHECKING:
-    from .mapping import Mapping
+    from ..mapping import Mapping
 
 FLAGS = NEXT_FRAME - 1
 

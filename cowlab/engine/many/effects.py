@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import frames as fr
-from .address_space import Area
+from ..address_space import Area
+from ..rules.page import OWNED, Tally
+from ..stores import frames as fr
+from ..stores.chunks import SHIFT, Where, expand
+from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO
 from .batches import Batch
-from .chunks import SHIFT, Where, expand
-from .page import OWNED, Tally
-from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO
-from .runs import Run, Selection
+from .selection import Run, Selection
 from .stand_in import Change, Effect
 
 if TYPE_CHECKING:
-    from .mapping import Mapping
+    from ..mapping import Mapping
 
 FLAGS = NEXT_FRAME - 1
 

@@ -26,13 +26,14 @@ from dataclasses import dataclass, replace
 from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
-from . import frames as fr
-from .address_space import NoFreeFrame
-from .backing import Backing
-from .errors import Error
-from .mapping import Mapping
-from .page import Faults, Page, Tally
-from .sight import Place, Sight, first_line, line_with, place_of, see
+from ...arguments import is_whole
+from ..address_space import NoFreeFrame
+from ..errors import Error
+from ..mapping import Mapping
+from ..rules.page import Faults, Page, Tally
+from ..stores import frames as fr
+from ..stores.page_cache import Backing
+from .snapshot import Place, Sight, first_line, line_with, place_of, see
 
 PROCESSOR = Place("the processor", 0, "", "")
 
@@ -107,7 +108,7 @@ def until(mapping: Mapping, page: int, k: int, write: bool = True, value: int | 
     The machine is left in the middle of a fault: look at it, then throw it away. Raises ValueError if there is no
     such decision.
     """
-    if isinstance(k, bool) or not isinstance(k, int) or k < 0:
+    if not is_whole(k, 0):
         raise ValueError(f"k={k!r} is not the number of a decision: they are counted from 0")
     watch = _Watch(mapping, page, write, value, last=k)
     try:  # without what follows a call: the machine's check and kswapd would find it half done

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .chunks import SHIFT, some
-from .page_table import FRAME_SHIFT, has_frame
-from .runs import Range, Run, Selection
+from ..stores.chunks import SHIFT, some
+from ..stores.page_table import FRAME_SHIFT, has_frame
+from .selection import Range, Run, Selection
 
 if TYPE_CHECKING:
-    from .mapping import Mapping
+    from ..mapping import Mapping
 
 
 def mark(mapping: Mapping, selection: Selection) -> None:

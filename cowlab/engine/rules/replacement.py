@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from . import frames as fr
-from .chunks import Words
+from ..stores import frames as fr
+from ..stores.chunks import Words
 
 if TYPE_CHECKING:
-    from .machine import Machine
-    from .survey import Survey
+    from ..machine import Machine
+    from ..many.rmap import Survey
 
 
 @dataclass(frozen=True)
