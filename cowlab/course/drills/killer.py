@@ -7,6 +7,7 @@ import random
 from ...engine import Machine, oom
 from ...units import format_size, parse_size
 from .. import Prediction
+from .drill import LESSON
 
 
 def victim(rng: random.Random) -> Prediction:
@@ -26,6 +27,7 @@ def victim(rng: random.Random) -> Prediction:
         f"A machine with {ram} GiB of RAM and no swap: {told}. Memory runs out. Whom does the OOM killer take?",
         {task.name: _about_victim(task, chosen, max(tasks, key=lambda task: task.rss)) for task in tasks},
         answer=lambda: _victim(ram, processes),
+        lesson=LESSON,
     )
 
 
