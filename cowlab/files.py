@@ -14,9 +14,9 @@ def write_whole(path: Path, content: bytes, mode: int = 0o666) -> None:
     has a part of its own, and the last to finish wins.
     """
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    part.touch(mode, exist_ok=False)
     try:
-        with open(part, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
-            file.write(content)
+        part.write_bytes(content)
         os.replace(part, path)
     except BaseException:
         part.unlink(missing_ok=True)

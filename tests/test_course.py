@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import random
+from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
@@ -16,6 +20,7 @@ from cowlab.course import (
     Quiz,
     drills,
     progress,
+    questions,
 )
 from cowlab.course.estimate import number_in
 from cowlab.course.pages import PagePrediction, Place, copied_pages
@@ -368,6 +373,28 @@ def test_a_question_knows_the_lesson_that_asks() -> None:
     assert Drawn(drills.victim).ask.lesson == "drills"
     assert Prediction("What does fork do?", CHOICES, answer="shares").lesson is None
     assert Prediction("What does fork do?", CHOICES, answer="shares", lesson="mine").lesson == "mine"
+
+
+ASKING = [
+    import_module(f"{room.__name__}.{found.name}")
+    for room in (questions, drills)
+    for found in iter_modules(room.__path__)
+]
+
+
+@pytest.mark.parametrize("module", ASKING, ids=lambda module: module.__name__)
+def test_every_question_of_a_module_names_its_lesson(module) -> None:
+    assert getattr(module, "LESSON", "drills") == (
+        "drills" if module.__package__ == drills.__name__ else module.__name__.rpartition(".")[2]
+    )
+    for node in ast.walk(ast.parse(inspect.getsource(module))):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") in {
+            "Prediction",
+            "Question",
+            "Estimate",
+            "PagePrediction",
+        }:
+            assert "LESSON" in [ast.unparse(keyword.value) for keyword in node.keywords if keyword.arg == "lesson"]
 
 
 def test_a_question_of_no_lesson_is_answered_and_not_kept(file) -> None:

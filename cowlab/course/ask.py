@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -18,7 +17,6 @@ BOX = widgets.Layout(
     border="1px solid var(--jp-border-color1, #9aa1ad)", padding="10px 16px", margin="6px 0", max_width="60em"
 )
 GOOD, OTHER = "#2f855a", "#c2541a"
-LESSONS = f"{__package__}.questions.", f"{__package__}.drills"
 
 
 @dataclass(frozen=True)
@@ -33,8 +31,8 @@ class Outcome:
 class Ask(Readable, widgets.VBox):
     """A question, a field to answer in, a button, and room for what comes of it.
 
-    What the reader answers is kept as progress in `lesson`: if none is named, the module of `course/questions/` that
-    asks. What a program answers (`choose`, `commit`) is not.
+    What the reader answers is kept as progress in `lesson`, if one is named: a module of `course/questions/`. What a
+    program answers (`choose`, `commit`) is not.
     """
 
     button_text = "Commit"
@@ -44,7 +42,7 @@ class Ask(Readable, widgets.VBox):
     def __init__(self, question: str, field: Any, lesson: str | None = None) -> None:
         self.question = question
         self.field = field
-        self.lesson = lesson or _asking_lesson()
+        self.lesson = lesson
         self.key = progress.key_of(question)
         """What the question is called in the file of the reader's progress."""
         self.committed: Any = None
@@ -131,20 +129,6 @@ class Ask(Readable, widgets.VBox):
     def forms(self) -> dict[str, Any]:
         """The question and its choices."""
         return {"text/plain": self.text, "text/html": self.html}
-
-
-def _asking_lesson() -> str | None:
-    """The module of `cowlab.course.questions` in which this question is being made; None if it is made elsewhere.
-
-    It stands on the call stack: the questions of a lesson then need not repeat its name, nor can they get it wrong.
-    """
-    frame = sys._getframe(1)
-    while frame:
-        name = str(frame.f_globals.get("__name__", ""))
-        if name.startswith(LESSONS):
-            return name.split(".")[2 if "drills" in name else 3]
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
 
 
 def in_lines(text: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 
 from .. import Ask
 
+LESSON = "drills"  # what is answered here is kept under this name, whichever lesson asks
 Drill = Callable[[random.Random], Ask]
 EXACT = 0.001  # a part of the answer, for counts
 

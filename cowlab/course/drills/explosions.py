@@ -6,7 +6,7 @@ import random
 
 from ... import scenarios, trace
 from .. import Estimate
-from .drill import explained
+from .drill import LESSON, explained
 
 
 def gib_after_writes(rng: random.Random) -> Estimate:
@@ -19,6 +19,7 @@ def gib_after_writes(rng: random.Random) -> Estimate:
         answer=lambda: _gib_in_memory(data, workers, percent),
         explain=lambda guess, _: _about_gib(guess, data, workers, percent),
         within=0.02,
+        lesson=LESSON,
     )
 
 

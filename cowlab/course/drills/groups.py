@@ -9,6 +9,7 @@ from ...engine import Machine
 from ...units import format_size, pages_in, parse_size
 from .. import Prediction
 from ..questions.cgroup_isolation import leak_in_turn
+from .drill import LESSON
 
 ONE, ALL, CACHE = "one worker of the job", "all workers of the job", "the cache"
 NEVER, BEFORE, AFTER = "stays", "exits before the child writes", "exits after the child has written"
@@ -51,7 +52,7 @@ class _Node:
 def dies_of_a_leak(rng: random.Random) -> Prediction:
     """A job leaks beside a cache, with a limit or without: who is killed first?"""
     node = _drawn_node(rng)
-    return Prediction(node.told, _about_deaths(node), answer=lambda: _first_to_die(node))
+    return Prediction(node.told, _about_deaths(node), answer=lambda: _first_to_die(node), lesson=LESSON)
 
 
 def _drawn_node(rng: random.Random) -> _Node:
@@ -124,6 +125,7 @@ def charged_to(rng: random.Random) -> Prediction:
         f"all of it, and writes {percent}%. The parent {end}. How much data is charged to {group} at the end?",
         _about_charges(size, percent, group, end),
         answer=lambda: format_size(_charged(size, percent, end)[group]),
+        lesson=LESSON,
     )
 
 

@@ -8,6 +8,7 @@ from ...engine import Machine
 from ...engine.rules import oom
 from ...units import format_size, parse_size
 from .. import Prediction
+from .drill import LESSON
 
 
 def victim(rng: random.Random) -> Prediction:
@@ -27,6 +28,7 @@ def victim(rng: random.Random) -> Prediction:
         f"A machine with {ram} GiB of RAM and no swap: {told}. Memory runs out. Whom does the OOM killer take?",
         {task.name: _about_victim(task, chosen, max(tasks, key=lambda task: task.rss)) for task in tasks},
         answer=lambda: _victim(ram, processes),
+        lesson=LESSON,
     )
 
 

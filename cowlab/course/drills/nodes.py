@@ -11,7 +11,7 @@ from ...cluster import Node, Pod, Refused
 from ...engine import Machine
 from ...monitor import Monitor, committed_rules
 from .. import Estimate
-from .drill import EXACT, explained
+from .drill import EXACT, LESSON, explained
 
 EVICTION = 100  # MiB: the threshold of Kubernetes, and of `Node`
 SEVERITY = {110: "warn", 120: "page"}
@@ -32,6 +32,7 @@ def pods_admitted(rng: random.Random) -> Estimate:
         answer=lambda: _admitted(ram, reserved, request, use, limit),
         explain=lambda guess, _: _about_admission(guess, ram, reserved, request, use, limit),
         within=EXACT,
+        lesson=LESSON,
     )
 
 
@@ -86,6 +87,7 @@ def children_until_the_alert(rng: random.Random) -> Estimate:
         answer=lambda: _children(ram, reserve, size, percent),
         explain=lambda guess, _: _about_children(guess, ram, reserve, size, percent),
         within=EXACT,
+        lesson=LESSON,
     )
 
 

@@ -9,7 +9,7 @@ from ...engine import Machine
 from ...units import PAGE_SIZE
 from .. import Estimate
 from ..questions.in_production import pages_of, snapshot
-from .drill import explained
+from .drill import LESSON, explained
 
 MIB = 2**20
 Kind = Literal["plain", "frozen", "array"]
@@ -37,6 +37,7 @@ def copied_during_a_snapshot(rng: random.Random) -> Estimate:
         answer=lambda: _copied(size, a_page, percent, spread),
         explain=lambda guess, answer: _about_copies(guess, answer, size, a_page, percent, spread),
         within=0.02,
+        lesson=LESSON,
     )
 
 
@@ -88,6 +89,7 @@ def data_of_workers(rng: random.Random) -> Estimate:
         answer=lambda: _in_memory(size, workers, percent, kind),
         explain=lambda guess, _: _about_workers(guess, size, workers, percent, kind),
         within=0.02,
+        lesson=LESSON,
     )
 
 

@@ -7,6 +7,7 @@ import random
 from ...engine import Machine, OutOfMemory
 from ...engine.rules.commit import MODES
 from .. import Prediction
+from .drill import LESSON
 
 
 def granted_or_refused(rng: random.Random) -> Prediction:
@@ -34,6 +35,7 @@ def granted_or_refused(rng: random.Random) -> Prediction:
             "it is refused": f"No, though more is promised than there may be. {rule}" if granted else f"Yes. {rule}",
         },
         answer=lambda: "it is granted" if _granted(ram, mode, promised, asked) else "it is refused",
+        lesson=LESSON,
     )
 
 

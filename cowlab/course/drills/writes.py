@@ -8,7 +8,7 @@ from itertools import permutations
 from ...engine import Machine
 from .. import Estimate
 from ..pages import PagePrediction, Place, copied_pages
-from .drill import EXACT
+from .drill import EXACT, LESSON
 
 ORDERS = list(permutations(["the parent writes all of them", "the child writes all of them", "the child exits"]))
 
@@ -23,6 +23,7 @@ def faults_of_an_order(rng: random.Random) -> Estimate:
         answer=lambda: _cost_of(order, pages)[what],
         explain=lambda guess, answer: _about_orders(guess, answer, pages, what),
         within=EXACT,
+        lesson=LESSON,
     )
 
 
@@ -78,6 +79,7 @@ def copied_page(rng: random.Random) -> PagePrediction:
         machine,
         answer=lambda machine: copied_pages(machine, lambda: [machine["parent"]["heap"].write(n) for n in written]),
         explain=lambda place, right: _about_copied(place, written, place in right),
+        lesson=LESSON,
     )
 
 

@@ -8,7 +8,7 @@ from ...engine import Machine
 from ...units import format_size
 from .. import Estimate, Prediction
 from ..questions.zygote_savings import from_scratch, from_zygote
-from .drill import explained
+from .drill import LESSON, explained
 
 MIB = 2**20
 
@@ -23,6 +23,7 @@ def saved_by_a_zygote(rng: random.Random) -> Estimate:
         answer=lambda: _saved(size, tabs, percent) / MIB,
         explain=lambda guess, _: _about_saving(guess, size, tabs, percent),
         within=0.01,
+        lesson=LESSON,
     )
 
 
@@ -54,6 +55,7 @@ def saved_beside_code(rng: random.Random) -> Prediction:
         "of it forks them instead. How much data is saved?",
         _savings(size, workers, percent, code),
         answer=lambda: format_size(_saved(size, workers, percent, code)),
+        lesson=LESSON,
     )
 
 

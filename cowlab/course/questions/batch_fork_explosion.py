@@ -8,6 +8,8 @@ from ...scenarios.operations import filled
 from ...units import format_size, pages_in, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
+LESSON = "batch_fork_explosion"
+
 KILLED = "workers are killed when they write"
 
 
@@ -28,6 +30,7 @@ def after_the_forks(data: str = "2 GiB", workers: int = 100, ram: str = "64 GiB"
             f"alone, and {one} would fit.",
         },
         answer=lambda: _said_after_the_forks(data, workers, ram),
+        lesson=LESSON,
     )
 
 
@@ -56,6 +59,7 @@ def part_that_fails(data: str = "2 GiB", workers: int = 100, ram: str = "64 GiB"
         "%",
         answer=lambda: _first_kill(data=data, workers=workers, ram=ram),
         explain=explain,
+        lesson=LESSON,
     )
 
 
@@ -77,6 +81,7 @@ def _model_server() -> Question:
             "promise falls due.",
         },
         answer=_fate_of_model_server,
+        lesson=LESSON,
     )
 
 
@@ -93,6 +98,7 @@ def _what_a_kill_frees() -> Question:
             "gets far more.",
         },
         answer=_freed_by_the_first_kill,
+        lesson=LESSON,
     )
 
 
@@ -110,6 +116,7 @@ def _what_prevents_it() -> Question:
             "reads. What is written before the fork is shared by all.",
         },
         answer=_change_that_prevents_it,
+        lesson=LESSON,
     )
 
 
@@ -126,6 +133,7 @@ def _time_of_a_fork() -> Question:
             "4,096.",
         },
         answer=_how_long_a_fork_takes,
+        lesson=LESSON,
     )
 
 

@@ -11,6 +11,8 @@ from ...engine import Machine, Mapping, OutOfMemory, Process, ProcessKilled
 from ...units import format_size, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
+LESSON = "cgroup_isolation"
+
 WORKERS = 16
 """Processes of the leaking pod, in most of the lesson."""
 STEADY = {"system": "1 GiB", "steady 1": "300 MiB", "steady 2": "300 MiB", "steady 3": "300 MiB", "steady 4": "300 MiB"}
@@ -25,6 +27,7 @@ def first_victim(limited: bool = False) -> Prediction:
         f"{_node()} {limits} Who is killed first?",
         _with_limits() if limited else _without_limits(),
         answer=lambda: _kind_of_victim(limited=limited, leakers=WORKERS),
+        lesson=LESSON,
     )
 
 
@@ -69,6 +72,7 @@ def largest_limit() -> Estimate:
         answer=lambda: largest_limit_that_contains() / 2**10,
         explain=_about_limit,
         within=0.02,
+        lesson=LESSON,
     )
 
 
@@ -90,6 +94,7 @@ def _too_many_limits() -> Question:
             "process.",
         },
         answer=_victim_of_two_leaks,
+        lesson=LESSON,
     )
 
 
@@ -106,6 +111,7 @@ def _beyond_high() -> Question:
             "It lives, and its group has more than memory.high says.",
         },
         answer=_what_high_does,
+        lesson=LESSON,
     )
 
 
@@ -122,6 +128,7 @@ def _who_pays_for_shared() -> Question:
             "child makes.",
         },
         answer=lambda: format_size(_charged_to_the_reader()),
+        lesson=LESSON,
     )
 
 
@@ -138,6 +145,7 @@ def _time_to_look() -> Question:
             "memory.high to 256 MiB": "No: memory.high kills nobody. The program crawls on, beyond what it may have.",
         },
         answer=_the_one_that_gives_time,
+        lesson=LESSON,
     )
 
 
@@ -154,6 +162,7 @@ def _who_pays() -> Question:
             "they are free since it exited.",
         },
         answer=lambda: format_size(charged_after_exit()["/a"]),
+        lesson=LESSON,
     )
 
 

@@ -7,6 +7,8 @@ from ...engine import Machine, Mapping
 from ...units import PAGE_SIZE, format_size, pages_in
 from .. import Prediction, Question, Quiz
 
+LESSON = "first_write_copy"
+
 PART = 10
 """The snapshot's database writes one page in so many."""
 
@@ -29,6 +31,7 @@ def frames_taken(size: str = "128 KiB", read_percent: int = 50, written_percent:
             stored: "Yes. Only a page's first write takes a frame. Reads are answered by the zero page.",
         },
         answer=lambda: _in_memory(size, read_percent, written_percent),
+        lesson=LESSON,
     )
 
 
@@ -48,6 +51,7 @@ def two_writes() -> Prediction:
             "one of the two writes must copy.",
         },
         answer=_copies_of_two_writes,
+        lesson=LESSON,
     )
 
 
@@ -70,6 +74,7 @@ def _snapshot() -> Question:
             "copies nothing.",
         },
         answer=_copies_in_snapshot,
+        lesson=LESSON,
     )
 
 
@@ -86,6 +91,7 @@ def _after_the_snapshot() -> Question:
             "a copy of every page": "No: nobody else maps these frames any more. The last owner writes in place.",
         },
         answer=_cost_after_snapshot,
+        lesson=LESSON,
     )
 
 
@@ -102,6 +108,7 @@ def _calloc() -> Question:
             "0 B": "Yes: each page faults once and then maps the zero page, which counts in nobody's RSS.",
         },
         answer=_read_of_zeros,
+        lesson=LESSON,
     )
 
 
@@ -119,6 +126,7 @@ def _parent_writes_first() -> Question:
             "child.",
         },
         answer=_who_has_the_new_frame,
+        lesson=LESSON,
     )
 
 
@@ -134,6 +142,7 @@ def _ten_thousand_faults() -> Question:
             "minor faults. They belong to every program that runs, and take a microsecond or a few each.",
         },
         answer=_kind_of_faults,
+        lesson=LESSON,
     )
 
 

@@ -10,6 +10,8 @@ from ...engine import Machine
 from ...units import count, format_size, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
+LESSON = "fork_sharing"
+
 FORKS = 3
 
 
@@ -29,6 +31,7 @@ def data_after_forks(size: str = "300 MiB", ram: str = "1 GiB") -> Prediction:
             "frames for page tables only, and those fit easily.",
         },
         answer=lambda: _data_after_forks(size, ram),
+        lesson=LESSON,
     )
 
 
@@ -47,6 +50,7 @@ def rss_added_up(size: str = "300 MiB", children: int = 50) -> Prediction:
             "are counted once for each process.",
         },
         answer=lambda: _sum_of_rss(size, children),
+        lesson=LESSON,
     )
 
 
@@ -65,6 +69,7 @@ def pss_of_a_child(rng: random.Random) -> Estimate:
         answer=lambda: _pss_of_a_child(f"{size} MiB", children, percent),
         explain=lambda guess, _: _about_pss(guess, size, children, percent),
         within=0.01,
+        lesson=LESSON,
     )
 
 
@@ -86,6 +91,7 @@ def _killed_child() -> Question:
             "the old one belongs to the child alone.",
         },
         answer=_given_back_by_exit,
+        lesson=LESSON,
     )
 
 
@@ -101,6 +107,7 @@ def _dashboard() -> Question:
             "USS": "No: USS leaves out the shared pages altogether, so the sum is too small by all that is shared.",
         },
         answer=_column_that_adds_up,
+        lesson=LESSON,
     )
 
 
@@ -119,6 +126,7 @@ def _growth() -> Question:
             "parent has written nothing, so it keeps the old pages.",
         },
         answer=_growth_by_writes,
+        lesson=LESSON,
     )
 
 

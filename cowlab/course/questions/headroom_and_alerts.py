@@ -13,6 +13,8 @@ from ...monitor import Monitor, committed_rules, working_set_above
 from ...units import format_size, pages_in, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
+LESSON = "headroom_and_alerts"
+
 Result = TypeVar("Result")
 
 PAGE = "committed above 1.20 x headroom"
@@ -48,6 +50,7 @@ def data_at_the_page(size: str = "300 MiB", ram: str = "4 GiB", reserve: str = "
             "and says nothing about use.",
         },
         answer=lambda: format_size(_at_the_page(size, ram, reserve)[2]),
+        lesson=LESSON,
     )
 
 
@@ -74,6 +77,7 @@ def factor_where_bursts_meet() -> Estimate:
         "%",
         answer=lambda: first_kill(correlated=True),
         explain=explain,
+        lesson=LESSON,
     )
 
 
@@ -92,6 +96,7 @@ def who_is_placed() -> Prediction:
             "neither": "Use is not asked. By requests the second node has most of its memory left.",
         },
         answer=_who_is_placed,
+        lesson=LESSON,
     )
 
 
@@ -119,6 +124,7 @@ def web_workers() -> Question:
             "that says nothing about use here.",
         },
         answer=lambda: _the_one_that(_web, lambda outcome: outcome == (50, True)),
+        lesson=LESSON,
     )
 
 
@@ -136,6 +142,7 @@ def store() -> Question:
             "heeded, one replica dies at once, and clients go to the others.",
         },
         answer=lambda: _the_one_that(_store, lambda slowest: slowest is None or slowest <= TARGET),
+        lesson=LESSON,
     )
 
 
@@ -152,6 +159,7 @@ def nightly_job() -> Question:
             "it keeps it. No mode makes memory.",
         },
         answer=lambda: _the_one_that(_nightly, lambda majors: majors == 0),
+        lesson=LESSON,
     )
 
 
@@ -171,6 +179,7 @@ def sidecar() -> Question:
             "the rest of the machine, and the largest dies.",
         },
         answer=lambda: _the_one_that(_sidecar, lambda outcome: outcome == ({"shipper"}, False)),
+        lesson=LESSON,
     )
 
 
@@ -187,6 +196,7 @@ def hourly_jobs() -> Question:
             "same machine takes more.",
         },
         answer=lambda: _the_one_that(_hourly, lambda killed: not killed),
+        lesson=LESSON,
     )
 
 
@@ -203,6 +213,7 @@ def controller() -> Question:
             "and can stop another program.",
         },
         answer=lambda: _the_one_that(_controller, lambda end: end == "refused"),
+        lesson=LESSON,
     )
 
 

@@ -10,6 +10,8 @@ from ...engine import Machine, Mapping, Process
 from ...units import PAGE_SIZE, format_size, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
+LESSON = "in_production"
+
 VALUES_A_PAGE = 40
 """Values of a store on one page, if each takes about 100 bytes."""
 
@@ -34,6 +36,7 @@ def copied_by_a_snapshot(size: str = "256 MiB", percent: int = 10) -> Prediction
             format_size(whole): "Nearly: that is all of it. A few pages had none of their values written.",
         },
         answer=lambda: format_size(_copied(size, percent)),
+        lesson=LESSON,
     )
 
 
@@ -59,6 +62,7 @@ def readers_of_objects(objects: str = "100 MiB", workers: int = 8) -> Estimate:
         "MiB",
         answer=lambda: after_loops(objects, workers).in_use / 2**20,
         explain=explain,
+        lesson=LESSON,
     )
 
 
@@ -77,6 +81,7 @@ def dashboard() -> Prediction:
             gigabytes(rss): "Yes: eleven processes, each of which maps all of it.",
         },
         answer=lambda: gigabytes(_sums(notebook_with_children())[0]),
+        lesson=LESSON,
     )
 
 
@@ -102,6 +107,7 @@ def _data_loader() -> Question:
             "workers that write nothing": "No: they write nothing already. Python does it for them.",
         },
         answer=_what_helps,
+        lesson=LESSON,
     )
 
 
@@ -115,6 +121,7 @@ def _freed_cache() -> Question:
             "by about half": "No: it would need pages with very few objects, or objects that are freed side by side.",
         },
         answer=_fall_after_free,
+        lesson=LESSON,
     )
 
 
@@ -131,6 +138,7 @@ def _huge_pages() -> Question:
             "the system asks for it. What has changed is the write after a fork.",
         },
         answer="the mapping of the writer is split, and small pages are copied",  # the model has no such pages
+        lesson=LESSON,
     )
 
 

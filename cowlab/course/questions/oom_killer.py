@@ -15,6 +15,8 @@ from ...goals import Goal, alive, all_of, only_killed
 from ...units import pages_in, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
+LESSON = "oom_killer"
+
 STATE = "2.5 GiB"  # what the service of `scenarios.oom_victim` keeps in memory
 SERVICES = {"database": "1.8 GiB", "web": "1.2 GiB"}
 """What runs beside a program that leaks, in `killed_in_turn`."""
@@ -38,6 +40,7 @@ def first_victim() -> Prediction:
             "on. It is killed too only if memory ends a second time.",
         },
         answer=_first_victim,
+        lesson=LESSON,
     )
 
 
@@ -52,6 +55,7 @@ def highest_adj_that_saves() -> Estimate:
         answer=first_adj_that_saves,
         explain=_about_adj,
         within=0.001,
+        lesson=LESSON,
     )
 
 
@@ -66,6 +70,7 @@ def badness_of(rng: random.Random) -> Estimate:
         answer=lambda: _task(rss, swap, ram, adj).badness,
         explain=lambda guess, _: _about_badness(guess, _task(rss, swap, ram, adj)),
         within=0.002,
+        lesson=LESSON,
     )
 
 
@@ -99,6 +104,7 @@ def _three_processes() -> Question:
             "the logger": "Yes: 300 adds three tenths of all memory to its badness, as if it had 2.4 GiB more.",
         },
         answer=_victim_of_three,
+        lesson=LESSON,
     )
 
 
@@ -115,6 +121,7 @@ def _protected_database() -> Question:
             "nobody: the kernel panics": "No: that would need -1000 for all of them.",
         },
         answer=lambda: _said(killed_in_turn(database=-1000)[0]),
+        lesson=LESSON,
     )
 
 
@@ -131,6 +138,7 @@ def _remedy() -> Question:
             "'System is deadlocked on memory'. All processes are gone, both services among them.",
         },
         answer=_the_one_that_kills_the_leaker,
+        lesson=LESSON,
     )
 
 

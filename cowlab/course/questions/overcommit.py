@@ -8,6 +8,8 @@ from ...engine import Machine, OutOfMemory, Process, ProcessKilled
 from ...units import format_size, pages_in, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
+LESSON = "overcommit"
+
 MODES = {0: "mode 0, heuristic", 1: "mode 1, always", 2: "mode 2, never"}
 
 
@@ -27,6 +29,7 @@ def requests_beyond_ram(request: str = "12 GiB", requests: int = 5, ram: str = "
             "Nobody has written.",
         },
         answer=lambda: _first_refusal(request, requests, ram),
+        lesson=LESSON,
     )
 
 
@@ -52,6 +55,7 @@ def granted_in_mode_2(request: str = "1 GiB", requests: int = 20, ram: str = "16
         answer=lambda: granted(fresh_process(2, ram), request, requests),
         explain=explain,
         within=0.001,
+        lesson=LESSON,
     )
 
 
@@ -73,6 +77,7 @@ def _snapshot() -> Question:
             "before the child is done.",
         },
         answer=_fate_of_snapshot,
+        lesson=LESSON,
     )
 
 
@@ -87,6 +92,7 @@ def _two_lines() -> Question:
             "is neither an error nor a danger. Look at MemAvailable for what is left.",
         },
         answer=_meaning_of_two_lines,
+        lesson=LESSON,
     )
 
 
@@ -102,6 +108,7 @@ def _which_mode() -> Question:
             MODES[2]: "Yes: promises end before memory does, and a refusal comes where the program can deal with it.",
         },
         answer=_mode_without_kills,
+        lesson=LESSON,
     )
 
 
@@ -119,6 +126,7 @@ def _fork_in_mode_2() -> Question:
             "what is free is not asked.",
         },
         answer=_fate_of_fork_in_mode_2,
+        lesson=LESSON,
     )
 
 
@@ -133,6 +141,7 @@ def _promises_in_a_container() -> Question:
             "10 GiB": "Yes: all that was promised. A limit does not protect the host's account of promises.",
         },
         answer=_promised_in_a_container,
+        lesson=LESSON,
     )
 
 

@@ -11,6 +11,8 @@ from ...scenarios.sharing import started
 from ...units import PAGE_SIZE, format_size, pages_in, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
+LESSON = "zygote_savings"
+
 WRITTEN_PERCENT = 11
 """The part of the zygote's heap that each tab of the lesson writes."""
 
@@ -47,6 +49,7 @@ def tabs_that_fit(size: str = "300 MiB", ram: str = "4 GiB") -> Estimate:
         "tabs",
         lambda: tabs_until_a_kill(size, ram),
         explain,
+        lesson=LESSON,
     )
 
 
@@ -71,6 +74,7 @@ def after_the_writes(size: str = "300 MiB", tabs: int = 50) -> Prediction:
             fresh: "That is so right after the forks. Each write to a shared page takes a frame more.",
         },
         answer=lambda: format_size(from_zygote(size, tabs, WRITTEN_PERCENT).in_use),
+        lesson=LESSON,
     )
 
 
@@ -93,6 +97,7 @@ def _code_heavy() -> Question:
             "takes much less time than a start from scratch.",
         },
         answer=_saving_of_code_heavy,
+        lesson=LESSON,
     )
 
 
@@ -109,6 +114,7 @@ def _loaded_late() -> Question:
             "nothing": "No: the half that the zygote loaded is never written, so it stays shared.",
         },
         answer=_saving_of_loaded_late,
+        lesson=LESSON,
     )
 
 
@@ -122,6 +128,7 @@ def _one_more() -> Question:
             "its USS": "Yes: the pages that nobody else maps, here those that the tab has written.",
         },
         answer=_given_back,
+        lesson=LESSON,
     )
 
 
