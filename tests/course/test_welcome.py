@@ -14,12 +14,6 @@ from helpers.paths import NOTEBOOKS, ROOT
 PAGE = json.loads((NOTEBOOKS / "00_welcome.ipynb").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(autouse=True)
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("COWLAB_PROGRESS", str(tmp_path / "progress.json"))
-    return tmp_path / "progress.json"
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a lesson that asks three questions, and with files that are no lessons."""

@@ -15,13 +15,6 @@ from cowlab.questions import drills, fork_sharing
 CHOICES = {"copies": "Because it copies.", "shares": "Because it shares."}
 
 
-@pytest.fixture(autouse=True)
-def file(tmp_path, monkeypatch):
-    """The reader's file of progress, of this test alone."""
-    monkeypatch.setenv("COWLAB_PROGRESS", str(tmp_path / "progress.json"))
-    return tmp_path / "progress.json"
-
-
 def forbidden() -> str:
     raise AssertionError("the engine ran before the reader committed")
 
