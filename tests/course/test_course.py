@@ -363,6 +363,7 @@ def test_a_question_of_no_lesson_is_answered_and_not_kept(file) -> None:
 
 
 def test_the_reader_is_told_where_progress_cannot_be_kept(file, monkeypatch) -> None:
+    file.parent.mkdir()
     file.write_text("{")
     ask = Question("What does fork do?", CHOICES, answer="shares", lesson="test")
     ask.choose("shares")

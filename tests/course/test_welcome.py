@@ -80,6 +80,7 @@ def test_the_table_counts_what_the_lesson_asks_and_the_reader_answered(folder: P
 
 def test_where_progress_is_kept_is_said_and_what_is_wrong_with_it(folder: Path, file: Path) -> None:
     assert str(file) in welcome.ProgressTable(folder)._table.value
+    file.parent.mkdir()
     file.write_text("{")
     assert "is damaged" in welcome.ProgressTable(folder)._table.value
     assert file.read_text() == "{"
