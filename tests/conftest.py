@@ -39,15 +39,23 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if everything and not in_worker and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None:
         config.option.numprocesses = "logical"
         config.option.maxprocesses = config.option.maxprocesses or MOST_PROCESSES
-        config.option.dist = "loadfile"
+        config.option.dist, config.option.loadscopereorder = "loadfile", False
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """The hook is pytest-xdist's, as is what is imported here."""
+    """Asked by pytest-xdist, which helpers.spread takes as well."""
     from helpers.spread import ByFile
 
     return ByFile(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests are spread, begin with those that take longest."""
+    if hasattr(config, "workerinput"):
+        from helpers.spread import longest_first
+
+        items.sort(key=lambda item: longest_first(item.nodeid))
 
 
 @pytest.fixture(scope="session")

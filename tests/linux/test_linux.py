@@ -21,6 +21,7 @@ from helpers.operations import fork, leave, mmap, on, read, spawn, write
 from helpers.paths import RECORDED
 
 MIB = 1 << 20
+PF_EXITING = 4  # include/linux/sched.h: a process that ends closes its files before it becomes a zombie
 
 
 def agrees(ops):
@@ -361,10 +362,10 @@ def members(group):
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
-                state, _, its_group = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:3]
+                state, _, its_group, _, _, _, flags = (entry / "stat").read_text().rsplit(")", 1)[1].split()[:7]
             except (FileNotFoundError, ProcessLookupError):  # ended meanwhile
                 continue
-            if int(its_group) == group and state not in "ZX":
+            if int(its_group) == group and state not in "ZX" and not int(flags) & PF_EXITING:
                 found.append(int(entry.name))
     return found
 

@@ -15,12 +15,6 @@ from helpers.paths import NOTEBOOKS, ROOT
 PAGE = json.loads((NOTEBOOKS / "00_welcome.ipynb").read_text(encoding="utf-8"))
 
 
-@pytest.fixture(autouse=True)
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("COWLAB_PROGRESS", str(tmp_path / "progress.json"))
-    return tmp_path / "progress.json"
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A folder with a lesson that asks three questions, and with files that are no lessons."""
@@ -87,6 +81,7 @@ def test_the_table_counts_what_the_lesson_asks_and_the_reader_answered(folder: P
 
 def test_where_progress_is_kept_is_said_and_what_is_wrong_with_it(folder: Path, file: Path) -> None:
     assert str(file) in welcome.ProgressTable(folder)._table.value
+    file.parent.mkdir()
     file.write_text("{")
     assert "is damaged" in welcome.ProgressTable(folder)._table.value
     assert file.read_text() == "{"

@@ -14,12 +14,6 @@ from cowlab.course import progress
 from cowlab.files import write_whole
 
 
-@pytest.fixture(autouse=True)
-def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("COWLAB_PROGRESS", str(tmp_path / "mine" / "progress.json"))
-    return tmp_path / "mine" / "progress.json"
-
-
 def test_nothing_is_known_before_the_first_answer_and_looking_makes_no_file(file: Path) -> None:
     assert progress.load() == progress.Progress({})
     assert not file.parent.exists()

@@ -53,8 +53,8 @@ JOBS = "with the promise it decides how many jobs there are, which overcommit_pe
 PRIVILEGE = "the kernel takes it from the privileged alone"
 LARGE = "its values take more memory than a test may"
 TURNS = "its turns are longer than the data of a small version"
-GROUPS = "groups take privileges; tests/test_charges.py has what was recorded of them"
-PAGING = "it pages, which a test must not have your machine do; tests/test_reclaim.py has what was recorded"
+GROUPS = "groups take privileges; tests/engine/test_charges.py has what was recorded of them"
+PAGING = "it pages, which a test must not have your machine do; tests/engine/test_reclaim.py has what was recorded"
 LEFT_OUT: dict[Scenario[...], dict[str, str]] = {
     scenarios.first_write: {},
     scenarios.fork_sharing: {"copy_on_write": "Linux cannot do without"},

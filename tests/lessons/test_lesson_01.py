@@ -1,4 +1,4 @@
-"""What is special to the first lesson; tests/test_lessons.py has what goes for all."""
+"""What is special to the first lesson; tests/lessons/test_lessons.py has what goes for all."""
 
 from __future__ import annotations
 

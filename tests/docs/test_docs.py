@@ -49,7 +49,7 @@ def test_design_names_every_file_of_the_engine():
 
 
 def test_trust_names_every_test_of_linuxs_suites_and_no_other():
-    suites = (ROOT / "tests" / "test_linux_suites.py").read_text(encoding="utf-8")
+    suites = (ROOT / "tests" / "engine" / "test_linux_suites.py").read_text(encoding="utf-8")
     written = re.findall(r"^def (test_\w+)", suites, re.M)
     named = [test for _, last in rows_of_cases() for test in re.findall(r"`(test_\w+)`", last) if "/" not in test]
     assert sorted(named) == sorted(written)

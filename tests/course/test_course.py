@@ -29,13 +29,6 @@ from cowlab.course.questions import fork_sharing
 CHOICES = {"copies": "Because it copies.", "shares": "Because it shares."}
 
 
-@pytest.fixture(autouse=True)
-def file(tmp_path, monkeypatch):
-    """The reader's file of progress, of this test alone."""
-    monkeypatch.setenv("COWLAB_PROGRESS", str(tmp_path / "progress.json"))
-    return tmp_path / "progress.json"
-
-
 def forbidden() -> str:
     raise AssertionError("the engine ran before the reader committed")
 
@@ -406,6 +399,7 @@ def test_a_question_of_no_lesson_is_answered_and_not_kept(file) -> None:
 
 
 def test_the_reader_is_told_where_progress_cannot_be_kept(file, monkeypatch) -> None:
+    file.parent.mkdir()
     file.write_text("{")
     ask = Question("What does fork do?", CHOICES, answer="shares", lesson="test")
     ask.choose("shares")
