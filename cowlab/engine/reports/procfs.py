@@ -16,7 +16,7 @@ from ..stores.chunks import Words
 from ..stores.page_table import DIRTY, has_frame, is_swapped
 
 if TYPE_CHECKING:
-    from ..address_space import Area
+    from ..areas import Area
     from ..machine import Machine
     from ..mapping import Mapping
     from ..process import Process
