@@ -492,11 +492,11 @@ class _Rates:
     def at(self, instants: list[int], now: int, counters: np.ndarray) -> dict[str, np.ndarray]:
         """{name: rate a second at each instant, since the instant before}, for instants of the call that ended now."""
         before, counted = self.last
-        parts = np.array([(instant - before) / (now - before) for instant in instants])
+        parts = np.array([(instant - before) / (now - before) for instant in instants], float)
         reached = counted + parts[:, None] * (counters - counted)
         grown = np.diff(reached, axis=0, prepend=self.sampled[1][None])
         ends = [self.sampled[0], *instants]
-        seconds = np.array([(end - start) / _SECOND for start, end in pairwise(ends)])
+        seconds = np.array([(end - start) / _SECOND for start, end in pairwise(ends)], float)
         self.sampled = instants[-1], reached[-1]
         return dict(zip(_RATES, _per_rate(grown / seconds[:, None]), strict=True))
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from .. import scenarios, trace
 from ..course import Estimate, Prediction, Question, Quiz
 from ..engine import Machine, Mapping, Process
+from ..engine.words import arange
 from ..units import PAGE_SIZE, format_size, parse_size
 
 VALUES_A_PAGE = 40
@@ -227,7 +228,7 @@ def given_back(percent_freed: int, a_page: int = VALUES_A_PAGE, pages: int = 25_
     heap.write()
     before = heap.rss
     kept = pages_of(pages * a_page, 100 - percent_freed, a_page)
-    heap.dontneed(pages=np.setdiff1d(np.arange(pages), kept))
+    heap.dontneed(pages=np.setdiff1d(arange(pages), kept))
     return 1 - heap.rss / before
 
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from .. import linux, trace
 from ..engine import Machine, Process
+from ..engine.words import arange, bincount
 from ..units import PAGE_SIZE, count, format_pages
 from . import pages
 from .palette import COPIED, DIFFERS, FILE, HOLE, MORE, PRIVATE, SHARED, SWAPPED, TWO, UNTOUCHED, ZERO
@@ -75,7 +76,7 @@ def differences(model_codes: Codes, kernel_codes: Codes) -> Marks:
         raise ValueError(
             f"{len(model_codes)} pages of the model and {len(kernel_codes)} of the kernel are not the same region"
         )
-    return np.asarray(model_as_kernel_sees(model_codes) != kernel_codes)
+    return np.asarray(model_as_kernel_sees(model_codes) != kernel_codes, np.bool_)
 
 
 # A trace on both sides ----------------------------------------------------------------------------------------------
@@ -132,7 +133,7 @@ class KernelRun:
         if ours and theirs and len(ours.codes) == len(theirs.codes):
             return differences(ours.codes, theirs.codes)
         longest = max(len(side.codes) for side in (ours, theirs) if side)
-        return np.full(longest, self.reason is None)
+        return np.full(longest, self.reason is None, np.bool_)
 
     @property
     def agrees(self) -> bool:
@@ -415,9 +416,9 @@ def _single(codes: Codes, differ: Marks) -> pages.Records:
 
 def _mixed(codes: Codes, differ: Marks, scale: int) -> pages.Records:
     """A cell for `scale` pages: the share of each state; the last byte marks cells with a page that differs."""
-    cell = np.arange(len(codes)) // scale
+    cell = arange(len(codes)) // scale
     cells = -(-len(codes) // scale)
-    counts = np.bincount(cell * pages.CODES + codes, minlength=cells * pages.CODES).reshape(-1, pages.CODES)
+    counts = bincount(cell * pages.CODES + codes, minlength=cells * pages.CODES).reshape(-1, pages.CODES)
     shares = pages.shares_of(counts)
     shares[np.unique(cell[differ]), DIFFERS] = 1
     return shares
