@@ -18,6 +18,7 @@ from .errors import Error
 from .page import WINDOW, Page, Tally
 from .page_table import FRAME_SHIFT, PRESENT, WRITABLE, ZERO, is_swapped
 from .runs import Range, Scatter, Selection
+from .words import flatnonzero
 
 if TYPE_CHECKING:
     from .mapping import Mapping
@@ -196,9 +197,9 @@ def by_area(mapping: Mapping, pages: Words) -> Iterator[tuple[Area, Scatter]]:
 
 
 def _groups(mapping: Mapping, pages: Words) -> list[Words]:
-    starts = np.array([area.start for area in mapping.areas])
+    starts = np.array([area.start for area in mapping.areas], np.int64)
     owner = np.searchsorted(starts, pages, side="right") - 1
     if 2 * len(pages) + mapping.table.missing_tables(Scatter(pages).chunks) <= mapping.space.room:
         _, first = np.unique(owner, return_index=True)
         return [pages[owner == owner[i]] for i in sorted(first.tolist())]
-    return np.split(pages, np.flatnonzero(np.diff(owner)) + 1)  # RAM may end among them: one stretch after the other
+    return np.split(pages, flatnonzero(np.diff(owner)) + 1)  # RAM may end among them: one stretch after the other

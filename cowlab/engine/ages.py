@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from .chunks import SHIFT, some
 from .page_table import FRAME_SHIFT, has_frame
 from .runs import Range, Run, Selection
+from .words import flatnonzero
 
 if TYPE_CHECKING:
     from .mapping import Mapping
@@ -29,7 +28,7 @@ def mark(mapping: Mapping, selection: Selection) -> None:
         return
     entries = mapping.table.get(selection.order)
     mapped = has_frame(entries)
-    frames.ages.set(entries[mapped] >> FRAME_SHIFT, base + np.flatnonzero(mapped))  # of a page twice, the last counts
+    frames.ages.set(entries[mapped] >> FRAME_SHIFT, base + flatnonzero(mapped))  # of a page twice, the last counts
 
 
 def _mark_run(run: Run, base: int) -> None:

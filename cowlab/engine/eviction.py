@@ -14,6 +14,7 @@ from .chunks import CHUNK, Words, compact, every, some
 from .page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
 from .runs import Run
 from .survey import Part, Survey
+from .words import arange
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -116,7 +117,7 @@ class Eviction:
 
     def _as_pages(self, survey: Survey, units: Words) -> int:
         pages = survey.split(units)
-        return self._swap_out(pages, np.arange(len(pages.frames)), whole=False)
+        return self._swap_out(pages, arange(len(pages.frames)), whole=False)
 
     def _with_room(self, survey: Survey, units: Words, whole: bool) -> Words:
         """Those of `units` that the swap area, and the swap limits of their groups, have room for."""

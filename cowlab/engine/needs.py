@@ -11,6 +11,7 @@ from .chunks import SHIFT, Words, expand
 from .page_table import GIB_SHIFT
 from .ranges import plan
 from .runs import Range, Selection
+from .words import cumsum
 
 if TYPE_CHECKING:
     from .mapping import Mapping
@@ -36,10 +37,10 @@ def fitting(mapping: Mapping, selection: Range, write: bool, room: int) -> int:
             needs += swapping.needs(run, each.entries, write)
         at.append(run.numbers() << SHIFT if run.whole else run.numbers())
         frames.append(needs)
-        weights.append(np.full(len(run), run.weight))
+        weights.append(np.full(len(run), run.weight, np.int64))
     position, need, weight = (np.concatenate(parts) for parts in (at, frames, weights))
     order = np.argsort(position, kind="stable")
-    total = np.cumsum((need * weight)[order])
+    total = cumsum((need * weight)[order])
     first = int(np.searchsorted(total, room, side="right"))  # the first that does not fit as a whole
     if first == len(order):
         return len(selection)

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, every
+from .words import arange
 
 Mask = NDArray[np.bool_]
 
@@ -101,7 +102,7 @@ class PageTable(Table):
     def missing_upper_levels(self, chunks: Where) -> tuple[Words, set[int]]:
         """The middle tables, and the upper ones, that touching `chunks` would add."""
         if isinstance(chunks, slice):
-            touched = np.arange(chunks.start >> SHIFT, ((chunks.stop - 1) >> SHIFT) + 1)
+            touched = arange(chunks.start >> SHIFT, ((chunks.stop - 1) >> SHIFT) + 1)
         else:
             touched = np.unique(chunks >> SHIFT)
         middles = touched[~self.middles[touched]]
@@ -140,7 +141,7 @@ class PageTable(Table):
         """Set the entries of pages [start, stop) to 0."""
         first, last = -(-start // CHUNK), stop >> SHIFT
         if first >= last:
-            self.set(np.arange(start, stop), 0)
+            self.set(arange(start, stop), 0)
             return
         self.fill(slice(first, last), 0)
-        self.set(np.concatenate([np.arange(start, first << SHIFT), np.arange(last << SHIFT, stop)]), 0)
+        self.set(np.concatenate([arange(start, first << SHIFT), arange(last << SHIFT, stop)]), 0)

@@ -19,6 +19,7 @@ from .chunks import CHUNK, SHIFT, Where, Words, distinct, every, expand, some
 from .page import WINDOW, Tally
 from .page_table import DIRTY, NEXT_FRAME, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame, is_swapped
 from .runs import Mask, Range, Run, Scatter, Selection
+from .words import arange
 
 if TYPE_CHECKING:
     from .address_space import Area
@@ -83,7 +84,7 @@ def _plan_private_write(run: Run, entries: Words) -> tuple[Mask, Mask, Mask]:
         words = run.frame_words(run.frames_in(entries)) if has_frame(flags[:1])[0] else flags
         if every(words == words[0]):  # all alike: decide for one
             alike = _decide(run, flags[:1], words[:1])
-            return tuple(np.full(len(run), mask[0]) for mask in alike)  # type: ignore[return-value]
+            return tuple(np.full(len(run), mask[0], np.bool_) for mask in alike)  # type: ignore[return-value]
         return _decide(run, flags, words)
     words = np.zeros_like(entries)
     mapped = has_frame(flags)
@@ -301,7 +302,7 @@ def _windows(mapping: Mapping, touched: Words) -> tuple[Words, Words, Mask]:
     area = mapping.areas.at(int(touched[0]))
     assert area
     windows = distinct(touched // WINDOW)
-    grid = windows[:, None] * WINDOW + np.arange(WINDOW)
+    grid = windows[:, None] * WINDOW + arange(WINDOW)
     marks = np.zeros(grid.shape, np.bool_)
     marks[np.searchsorted(windows, touched // WINDOW), touched % WINDOW] = True
     inside = (grid < area.stop) & (grid >= area.start)

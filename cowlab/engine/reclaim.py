@@ -31,6 +31,7 @@ from .cgroup import Group
 from .chunks import CHUNK, Words, distinct
 from .eviction import Eviction
 from .survey import Survey
+from .words import cumsum
 
 if TYPE_CHECKING:
     from .machine import Machine
@@ -59,7 +60,7 @@ class Generation:
         units: Words = self.units[kind]
         at = self.at[kind]
         weight = self.survey.weights[units[at : at + pages]]
-        n = int(np.searchsorted(np.cumsum(weight), pages)) + 1
+        n = int(np.searchsorted(cumsum(weight), pages)) + 1
         self.at[kind] = min(at + n, len(units))
         return units[at : at + n]
 
@@ -175,7 +176,7 @@ class Reclaim:
             mine = units[owners == owner]
             above = self._floors(self.machine.cgroups.of(owner), domain, break_low, spare)
             if above:
-                mine = mine[np.cumsum(survey.weights[mine]) <= min(spare[group] for group in above)]
+                mine = mine[cumsum(survey.weights[mine]) <= min(spare[group] for group in above)]
             for group in above:
                 spare[group] -= int(survey.weights[mine].sum())
             kept.append(mine)
