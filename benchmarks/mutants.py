@@ -136,7 +136,8 @@ def caught_by(mutant: Mutant) -> str | None:
 
 
 def _passes(home: Path, name: str) -> bool:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"tests/{name}.py"]
+    (tests,) = (home / "tests").rglob(f"{name}.py")
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", str(tests)]
     environment = {**os.environ, "PYTHONPATH": str(home), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(command, cwd=home, env=environment, capture_output=True, timeout=SECONDS)

@@ -58,7 +58,7 @@ def row(name: str, amounts: list[float], target: str = "", most: float | None = 
 def explosion(size: int, ram: int, swap: int, in_rounds: bool) -> tuple[float, cowlab.Machine]:
     """Seconds that the scenario takes with this RAM and swap, and the machine afterwards."""
     made = scenarios.batch_explosion(data=size, workers=WORKERS, in_rounds=in_rounds)
-    machine = cowlab.Machine(**made["machine"] | {"ram": ram, "swap": swap})
+    machine = cowlab.trace.machine_of(made, ram=ram, swap=swap)
     return timed(lambda: trace.run_through(machine, made["ops"])), machine
 
 

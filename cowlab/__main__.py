@@ -2,7 +2,7 @@
 
 import sys
 
-from cowlab.cli import main
+from .program.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

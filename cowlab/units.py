@@ -10,6 +10,8 @@ import operator
 import re
 from fractions import Fraction
 
+from .arguments import is_whole
+
 PAGE_SIZE = 4096
 """Bytes in a page: x86-64's base page, the only size that the model has."""
 
@@ -25,7 +27,7 @@ def parse_size(size: int | str, what: str = "size") -> int:
     """
     if isinstance(size, str):
         return _parse_text(size, what)
-    if isinstance(size, bool) or not hasattr(size, "__index__"):
+    if not is_whole(size):
         raise ValueError(f"{what} {size!r} is not a size: give bytes as an int, or text such as '300 MiB'")
     if operator.index(size) < 0:
         raise ValueError(f"{what} {size!r} is negative: a size is 0 bytes or more")

@@ -8,9 +8,12 @@ import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from helpers.paths import ROOT
 
 # With COWLAB_CI=1 a skip is a failure, except for one of these reasons: a check that should run must not
 # fall out unnoticed. Elsewhere (no Linux, no Chromium, ...) tests skip and say why.
@@ -24,7 +27,35 @@ settings.register_profile("everywhere", deadline=None, derandomize=True)
 settings.register_profile("explore", deadline=None, max_examples=1000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "everywhere"))
 
-ROOT = Path(__file__).resolve().parent.parent
+# A process more saves less and less, and makes anew what tests of one process share.
+MOST_PROCESSES = 4
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run all tests in several processes where pytest-xdist is installed; `-n 0` runs them in one."""
+    everything = config.args_source is pytest.Config.ArgsSource.TESTPATHS
+    in_worker = hasattr(config, "workerinput")
+    if everything and not in_worker and config.pluginmanager.hasplugin("xdist") and config.option.numprocesses is None:
+        config.option.numprocesses = "logical"
+        config.option.maxprocesses = config.option.maxprocesses or MOST_PROCESSES
+        config.option.dist, config.option.loadscopereorder = "loadfile", False
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Asked by pytest-xdist, which helpers.spread takes as well."""
+    from helpers.spread import ByFile
+
+    return ByFile(config, log) if config.option.dist == "loadfile" else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Where tests are spread, begin with those that take longest."""
+    if hasattr(config, "workerinput"):
+        from helpers.spread import longest_first
+
+        items.sort(key=lambda item: longest_first(item.nodeid))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The kubelet's rules: whom it evicts, and when it starts a container again.
+"""The kubelet's rules: what it counts as used, and when it starts a container again.
 
 Sources: Kubernetes documentation, "Node-pressure Eviction" and "Pod Lifecycle"; kubelet, pkg/kubelet/eviction
 (eviction_manager.go, helpers.go). A pod's status is simplified; see `RunningPod.phase`.
@@ -6,14 +6,9 @@ Sources: Kubernetes documentation, "Node-pressure Eviction" and "Pod Lifecycle";
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from .pod import CRITICAL
-
-if TYPE_CHECKING:
-    from ..engine.cgroup import Group
-    from .running import RunningPod
+from ..engine.rules.cgroup import Group
 
 ContainerState = Literal["Running", "OOMKilled", "Error", "Completed"]
 
@@ -31,20 +26,6 @@ def working_set(group: Group) -> int:
     """
     stat = group.stat()
     return group.current - (stat["file"] - stat["shmem"])
-
-
-def eviction_order(runs: Iterable[RunningPod]) -> list[RunningPod]:
-    """`runs`, the first to be evicted first (helpers.go, rankMemoryPressure): those that use more than they request;
-    then the lower priority; then the larger use above the request. Of equals, the one admitted first.
-
-    The QoS class has no say. Critical pods are left out: they are not evicted (eviction_manager.go, evictPod).
-    """
-    return sorted((run for run in runs if run.pod.priority < CRITICAL), key=_rank)
-
-
-def _rank(run: RunningPod) -> tuple[bool, int, int]:
-    over = run.working_set - run.pod.request
-    return over <= 0, run.pod.priority, -over
 
 
 def next_delay(delay: float) -> float:

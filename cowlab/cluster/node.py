@@ -22,9 +22,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..arguments import check_flag, is_number
 from ..engine import Error, Machine
 from ..units import count, parse_size
 from . import kubelet
+from .eviction import eviction_order
 from .pod import DAEMON_ADJ, Pod, Qos, Size, qos
 from .running import RunningContainer, RunningPod
 
@@ -110,8 +112,7 @@ class Node:
         uses = parse_size(system_uses, "system_uses")
         self._check_sizes(uses)
         for name, flag in (("enforce_allocatable", enforce_allocatable), ("limited_swap", limited_swap)):
-            if not isinstance(flag, bool):
-                raise ValueError(f"{name}={flag!r} is not True or False")
+            check_flag(name, flag)
         self.swap, self.limited_swap = parse_size(swap, "swap"), limited_swap
         self.machine = Machine(ram=self.capacity, swap=swap, overcommit="always", **machine)
         self.events: list[NodeEvent] = []
@@ -173,7 +174,8 @@ class Node:
             message = self._why(pod, left)
             self._tell("refuse", pod.name, message)
             raise Refused(message, pod.request, left)
-        run = RunningPod(pod, self, f"{_PARENTS[qos(pod)]}/pod-{pod.name}", self._share_of_swap(pod))
+        path = f"{_PARENTS[qos(pod)]}/pod-{pod.name}"
+        run = RunningPod(pod, self.machine, self.capacity, path, self._share_of_swap(pod))
         self.pods[pod.name] = run
         self.requested += pod.request
         for container in run.containers:
@@ -326,7 +328,7 @@ class Node:
         """Evict the first in order if memory is short (eviction_manager.go, synchronize: one pod a look)."""
         signals = {"memory.available": self.available, "allocatableMemory.available": self.allocatable_available}
         short = [f"{name} is {_mib(n)}" for name, n in signals.items() if n is not None and n < self.eviction]
-        order = kubelet.eviction_order(run for run in self.pods.values() if not run.over) if short else []
+        order = eviction_order(run for run in self.pods.values() if not run.over) if short else []
         if order:
             run = order[0]
             used = f"it used {_mib(run.working_set)} and requested {_mib(run.pod.request)}"
@@ -358,7 +360,7 @@ def leak(runs: Sequence[RunningPod], step: Size, pause: float = 0.0) -> None:
         for run in leaking:
             if run.process is processes[run.name]:
                 run.grow(more)
-        leaking[0].node.machine.advance(pause)
+        leaking[0].machine.advance(pause)
         leaking = [run for run in leaking if processes[run.name].alive]
 
 
@@ -382,10 +384,9 @@ def _report(run: RunningPod) -> PodReport:
 
 
 def _factor(overcommit: object) -> float:
-    number = isinstance(overcommit, (int, float)) and not isinstance(overcommit, bool)
-    if not number or not 0 < overcommit < math.inf:  # type: ignore[operator]
+    if not is_number(overcommit) or not 0 < overcommit < math.inf:
         raise ValueError(f"overcommit={overcommit!r}: give a factor above 0, such as 1.5, of what pods may request")
-    return float(overcommit)  # type: ignore[arg-type]
+    return float(overcommit)
 
 
 def _mib(size: int) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from ..arguments import check_flag, is_whole, whole
 from ..units import parse_size
 
 Qos = Literal["Guaranteed", "Burstable", "BestEffort"]
@@ -55,11 +56,8 @@ class Container:
             raise ValueError(f"container {name!r}: a limit of 0 bytes lets nothing start; give None for no limit")
         if self.limit is not None and self.request > self.limit:
             raise ValueError(f"container {name!r} requests {request!r}, more than its limit {limit!r}")
-        if isinstance(processes, bool) or not isinstance(processes, int) or processes < 1:
-            raise ValueError(f"processes={processes!r}: a container has one process or more")
-        if not isinstance(single_process_oom_kill, bool):
-            raise ValueError(f"single_process_oom_kill={single_process_oom_kill!r} is not True or False")
-        self.processes = processes
+        check_flag("single_process_oom_kill", single_process_oom_kill)
+        self.processes = whole("processes", processes, "a container has one process or more", least=1)
         self.single_process_oom_kill = single_process_oom_kill
 
     def __repr__(self) -> str:
@@ -87,7 +85,7 @@ class Pod:
         containers: Sequence[Container] = (),
     ) -> None:
         self.name = check_name("pod", name)
-        if isinstance(priority, bool) or not isinstance(priority, int):
+        if not is_whole(priority):
             raise ValueError(f"priority={priority!r} is not a whole number")
         if restart_policy not in RESTART_POLICIES:
             raise ValueError(f"restart_policy={restart_policy!r}: it is one of {', '.join(RESTART_POLICIES)}")

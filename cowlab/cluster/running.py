@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-from ..engine.errors import ProcessKilled
+from ..engine import Machine, Mapping, Process, ProcessKilled
+from ..engine.rules.cgroup import Group
 from ..units import PAGE_SIZE, pages_in, parse_size
 from . import kubelet
 from .pod import Container, Pod, Qos, oom_score_adj, qos
-
-if TYPE_CHECKING:
-    from ..engine import Machine, Mapping, Process
-    from ..engine.cgroup import Group
-    from .node import Node
 
 ARENA = (64 << 20) // PAGE_SIZE
 """Pages that a program maps at least when it needs memory: 64 MiB, as glibc does (malloc/arena.c, HEAP_MAX_SIZE)."""
@@ -115,12 +110,13 @@ class RunningContainer:
 class RunningPod:
     """A pod on a node. Made by `Node.admit`."""
 
-    def __init__(self, pod: Pod, node: Node, path: str, swap_max: dict[str, int]) -> None:
+    def __init__(self, pod: Pod, machine: Machine, capacity: int, path: str, swap_max: dict[str, int]) -> None:
         self.pod = pod
-        self.node = node
+        self.machine = machine
+        self.capacity = capacity  # of the node
         self.evicted = False
         self.over = False  # has it ended for good?
-        machine, single = node.machine, len(pod.containers) == 1
+        single = len(pod.containers) == 1
         if single:
             self.group = _make_group(machine, path, pod.containers[0], swap_max)
             self.containers = [self._container(pod.containers[0], self.group)]
@@ -134,8 +130,8 @@ class RunningPod:
 
     def _container(self, spec: Container, group: Group) -> RunningContainer:
         name = self.name if group is self.group else f"{self.name}/{spec.name}"
-        adj = oom_score_adj(self.pod, self.node.capacity, spec)
-        return RunningContainer(spec, name, adj, group, self.node.machine)
+        adj = oom_score_adj(self.pod, self.capacity, spec)
+        return RunningContainer(spec, name, adj, group, self.machine)
 
     # What it does -----------------------------------------------------------------------------------------------
 

@@ -9,25 +9,21 @@
 The engine says which answer is right: it runs when the reader commits, and not before. Nothing is revealed until then,
 and a lesson goes on without a commitment. Without a front end a question is its text.
 
-`Estimate` asks for a number, `PagePrediction` for a page of a map; a `Question` may be answered again.
-`Drawn(make)` asks again with other numbers. What a reader answers is kept in their own file: see `cowlab.progress`.
+`Estimate` asks for a number, `pages.PagePrediction` for a page of a map; a `Question` may be answered again.
+`Drawn(make)` asks again with other numbers. What a reader answers is kept in their own file: see `progress.py`.
 """
 
 from .ask import Ask, Outcome
 from .choices import Prediction, Question, Quiz
 from .drawn import Drawn
 from .estimate import Estimate
-from .pages import PagePrediction, Place, copied_pages
 
 __all__ = [
     "Ask",
     "Drawn",
     "Estimate",
     "Outcome",
-    "PagePrediction",
-    "Place",
     "Prediction",
     "Question",
     "Quiz",
-    "copied_pages",
 ]

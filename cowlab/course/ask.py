@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -11,13 +10,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .. import progress
+from ..readable import Readable
+from . import progress
 
 BOX = widgets.Layout(
     border="1px solid var(--jp-border-color1, #9aa1ad)", padding="10px 16px", margin="6px 0", max_width="60em"
 )
 GOOD, OTHER = "#2f855a", "#c2541a"
-LESSONS = f"{__package__.rpartition('.')[0]}.questions."
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,11 @@ class Outcome:
     explanation: str
 
 
-class Ask(widgets.VBox):
+class Ask(Readable, widgets.VBox):
     """A question, a field to answer in, a button, and room for what comes of it.
 
-    What the reader answers is kept as progress in `lesson`: if none is named, the module of `cowlab.questions` that
-    asks. What a program answers (`choose`, `commit`) is not.
+    What the reader answers is kept as progress in `lesson`, if one is named: a module of `course/questions/`. What a
+    program answers (`choose`, `commit`) is not.
     """
 
     button_text = "Commit"
@@ -43,7 +42,7 @@ class Ask(widgets.VBox):
     def __init__(self, question: str, field: Any, lesson: str | None = None) -> None:
         self.question = question
         self.field = field
-        self.lesson = lesson or _asking_lesson()
+        self.lesson = lesson
         self.key = progress.key_of(question)
         """What the question is called in the file of the reader's progress."""
         self.committed: Any = None
@@ -127,24 +126,9 @@ class Ask(widgets.VBox):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.question}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widget for a front end; the question and its choices for everybody else."""
-        bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        return {**bundle, "text/plain": self.text, "text/html": self.html}
-
-
-def _asking_lesson() -> str | None:
-    """The module of `cowlab.questions` in which this question is being made; None if it is made elsewhere.
-
-    It stands on the call stack: the questions of a lesson then need not repeat its name, nor can they get it wrong.
-    """
-    frame = sys._getframe(1)
-    while frame:
-        name = str(frame.f_globals.get("__name__", ""))
-        if name.startswith(LESSONS):
-            return name.removeprefix(LESSONS).partition(".")[0]  # drills are a package of modules
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
+    def forms(self) -> dict[str, Any]:
+        """The question and its choices."""
+        return {"text/plain": self.text, "text/html": self.html}
 
 
 def in_lines(text: str) -> str:

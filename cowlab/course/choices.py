@@ -8,6 +8,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from ..readable import Readable
 from .ask import Ask, Outcome, in_lines, reason
 
 
@@ -84,7 +85,7 @@ class Question(Prediction):
         return Outcome(right, [("Right" if right else "Not so", given)], self.choices[given])
 
 
-class Quiz(widgets.VBox):
+class Quiz(Readable, widgets.VBox):
     """Questions one below the other."""
 
     def __init__(self, *questions: Ask) -> None:
@@ -94,8 +95,7 @@ class Quiz(widgets.VBox):
     def __repr__(self) -> str:
         return f"<Quiz of {len(self.questions)} questions>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        bundle["text/plain"] = "\n\n".join(f"{n}. {ask.text}" for n, ask in enumerate(self.questions, 1))
-        bundle["text/html"] = "".join(ask.html for ask in self.questions)
-        return bundle
+    def forms(self) -> dict[str, Any]:
+        """All questions and their choices."""
+        text = "\n\n".join(f"{n}. {ask.text}" for n, ask in enumerate(self.questions, 1))
+        return {"text/plain": text, "text/html": "".join(ask.html for ask in self.questions)}

@@ -8,12 +8,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from ..readable import Readable
 from .ask import Ask
 
 MOST_DRAWS = 100  # before it is believed that there is only one question
 
 
-class Drawn(widgets.VBox):
+class Drawn(Readable, widgets.VBox):
     """A question with numbers drawn by chance, and a button that draws others.
 
         Drawn(questions.faults, seed=7)
@@ -54,7 +55,6 @@ class Drawn(widgets.VBox):
     def __repr__(self) -> str:
         return f"<Drawn: {self.ask.question}>"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widget for a front end; the question for everybody else."""
-        question = self.ask._repr_mimebundle_(**kwargs)
-        return {**question, **dict(super()._repr_mimebundle_(**kwargs) or {}), "text/plain": self.ask.text}
+    def forms(self) -> dict[str, Any]:
+        """The question that is asked now."""
+        return self.ask.forms()

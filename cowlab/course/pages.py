@@ -65,12 +65,10 @@ class PagePrediction(Ask):
     def _before_in_words(self) -> str:
         return MemoryMap(pickle.loads(self._before), follow=False).description
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The map for a front end; the question, and the map before the run, for everybody else."""
-        bundle = super()._repr_mimebundle_(**kwargs)
-        bundle.pop("text/html")
+    def forms(self) -> dict[str, Any]:
+        """The question, and the map before the run."""
         picture = MemoryMap(pickle.loads(self._before), follow=False, title="Before the run").picture()
-        return {**bundle, "image/png": base64.b64encode(picture).decode()}
+        return {"text/plain": self.text, "image/png": base64.b64encode(picture).decode()}
 
     @property
     def answer(self) -> Collection[Place]:

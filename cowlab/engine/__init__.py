@@ -1,16 +1,24 @@
-"""The model of Linux memory: plain numpy, readable alone. Start with faults.py, then commit.py."""
+"""The model of Linux memory: plain numpy, readable alone. Start with rules/faults.py, then rules/commit.py.
 
-from . import faults, mapping, pagemap, procfs
-from .cgroup import Group
-from .commit import Account, Request, commit_policy
-from .costs import Costs
+Rooms: `rules`, what the kernel decides; `stores`, where the words of pages, frames and slots are kept; `many`, how one
+rule is applied to millions of pages; `reports`, what can be seen of it all. The system calls stand at the door:
+`Machine`, `Process`, `Mapping`.
+"""
+
+from . import mapping
 from .errors import Deadlock, Error, GroupBusy, NoSuchProcess, OutOfMemory, ProcessKilled, SegmentationFault
-from .evict import Candidates
 from .machine import Event, Machine
 from .mapping import Mapping
-from .oom import Task, badness, oom_policy
-from .page import Faults, Page
 from .process import Process
+from .reports import costs, pagemap, procfs, stepping
+from .reports.costs import Costs
+from .rules import cgroup, commit, faults, oom, shortage
+from .rules.cgroup import Group
+from .rules.commit import Account, Request, commit_policy
+from .rules.oom import Task, badness, oom_policy
+from .rules.page import Page
+from .rules.replacement import Candidates
+from .tally import Faults
 
 __all__ = [
     "Account",
@@ -33,10 +41,16 @@ __all__ = [
     "SegmentationFault",
     "Task",
     "badness",
+    "cgroup",
+    "commit",
     "commit_policy",
+    "costs",
     "faults",
     "mapping",
+    "oom",
     "oom_policy",
     "pagemap",
     "procfs",
+    "shortage",
+    "stepping",
 ]

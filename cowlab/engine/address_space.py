@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .chunks import CHUNK, SHIFT
-from .frames import TABLES, Frames
-from .page_table import GIB_SHIFT, PageTable, Tables
+from .stores.chunks import CHUNK, SHIFT
+from .stores.frames import TABLES, Frames
+from .stores.page_table import GIB_SHIFT, PageTable, Tables
 
 if TYPE_CHECKING:
-    from .backing import Backing
-    from .cgroup import Group
     from .mapping import Mapping
+    from .rules.cgroup import Group
+    from .stores.page_cache import Backing
 
 
 class NoFreeFrame(Exception):

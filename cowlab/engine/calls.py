@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from . import access as access_rules
-from . import ranges
 from .address_space import Area
-from .chunks import Words
 from .errors import SegmentationFault
-from .page import Faults, Page, Tally
-from .runs import Range, Selection
+from .many import access as access_rules
+from .many.selection import Range, Selection
+from .many.sweep import sweep
+from .rules.page import Faults, Tally
+from .stores.chunks import Words
 
 if TYPE_CHECKING:
     from .mapping import Mapping
@@ -106,12 +106,12 @@ def release_backing(mapping: Mapping) -> None:
 
 def unmap_pages(mapping: Mapping, start: int, stop: int) -> None:
     """Clear the entries of [start, stop), by the rule `on_unmap`."""
-    if not mapping.page_by_page:
-        ranges.unmap(mapping, start, stop)
-        return
-    for area in mapping.areas.within(start, stop):
-        for number in range(max(area.start, start), min(area.stop, stop)):
-            mapping.rules.on_unmap(Page(mapping, area, number, Tally()))
+    cleared = [
+        sweep(mapping.rules.on_unmap, mapping, area, max(area.start, start), min(area.stop, stop))
+        for area in mapping.areas.within(start, stop)
+    ]
+    if all(cleared):
+        mapping.table.clear(start, min(stop, mapping.pages))
 
 
 Stretches = list[tuple[int, int]]
@@ -189,11 +189,7 @@ def _change(mapping: Mapping, area: Area, prot: str) -> None:
     elif area.promised and area.family is None and mapping.backing is None:
         area.promised = False  # never written: the promise is given back
         mapping.process.machine.account.committed -= len(area)
-    if mapping.page_by_page:
-        for number in range(area.start, area.stop):
-            mapping.rules.on_protect(Page(mapping, area, number, Tally()))
-    else:
-        ranges.protect(mapping, area.start, area.stop, prot == "rw")
+    sweep(mapping.rules.on_protect, mapping, area, area.start, area.stop)
     mapping.areas.join(area)
 
 

@@ -7,20 +7,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ..units import count, format_pages, pages_in
-from . import calls, checks, commit, evict, oom, procfs
-from .access import Rules
-from .backing import Backing
-from .cgroup import Group, Groups
-from .chunks import Pool
-from .costs import Costs
+from ..arguments import check_flag, is_number, whole
+from ..units import PAGE_SIZE, count, format_pages, pages_in
+from . import calls
 from .errors import OutOfMemory
-from .frames import KIND, Frames
-from .page import Tally
+from .many.access import Rules
 from .process import Process, check_adj
-from .shortage import Shortage
-from .state import state
-from .swap import Swap
+from .reports import checks, procfs
+from .reports.costs import Costs
+from .reports.state import state
+from .rules import commit, oom
+from .rules import replacement as evict
+from .rules.cgroup import Group, Groups
+from .rules.page import Tally
+from .rules.shortage import Shortage
+from .stores.chunks import Pool
+from .stores.frames import KIND, Frames
+from .stores.page_cache import Backing
+from .stores.swap import Swap
 
 MOST_RAM = 1 << 40  # pages: 4 PiB, what x86-64 can address with five levels of page tables
 
@@ -75,16 +79,13 @@ class Machine:
         frames = pages_in(ram, "ram")
         if not 0 < frames <= MOST_RAM:
             raise ValueError(f"ram {ram!r} is {format_pages(frames)}: a machine has from one page to 4 PiB")
-        for name, flag in (("copy_on_write", copy_on_write), ("page_tables", page_tables), ("check", check)):
-            if not isinstance(flag, bool):
-                raise ValueError(f"{name}={flag!r} is not True or False")
         self.account = commit.open_account(frames, swap, overcommit, overcommit_ratio, overcommit_kbytes)
         self.clock_ns = 0
         self.cgroups = Groups(self)
-        self.frames = Frames(frames, Pool(), self._charge, poison=check)
+        self.frames = Frames(frames, Pool(), self._charge, poison=check_flag("check", check))
         self.swap = Swap(self.account.swap, self.frames, self._charge_swap)
-        self.copy_on_write = copy_on_write
-        self.page_tables = page_tables
+        self.copy_on_write = check_flag("copy_on_write", copy_on_write)
+        self.page_tables = check_flag("page_tables", page_tables)
         self.check = check
         self.rules = _replaced(rules)
         self.commit_policy = _callable("commit_policy", commit_policy) or commit.commit_policy
@@ -92,7 +93,7 @@ class Machine:
         self.evict_policy = evict.parse_policy(evict_policy)
         if self.evict_policy:
             self.frames.keep_births()
-        self.swappiness = _swappiness(swappiness)
+        self.swappiness = whole("swappiness", swappiness, "give a whole number from 0 to 200 (60 is usual)", 0, 200)
         self.costs = _costs(costs)
         self.shortage = Shortage(self, _min_free(min_free, frames))
         self.reclaim = self.shortage.reclaim
@@ -170,8 +171,7 @@ class Machine:
         """
         if not isinstance(name, str) or not name:
             raise ValueError(f"file name {name!r} is not a name: use text, such as 'data'")
-        if not isinstance(cached, bool):
-            raise ValueError(f"cached={cached!r} is not True or False")
+        check_flag("cached", cached)
         if name in self.files:
             raise ValueError(f"file {name!r} exists already: say how it is cached before it is first mapped")
         self.files[name] = Backing(self.frames, self.swap, name, cached)
@@ -208,7 +208,7 @@ class Machine:
 
     def advance(self, seconds: float) -> None:
         """Let time pass: `seconds` more on the clock."""
-        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= 1e18:
+        if not is_number(seconds, 0, 1e18):
             raise ValueError(f"advance({seconds!r}): give seconds, a number of 0 or more")
         self.clock_ns += round(seconds * 1e9)
         self.changed()
@@ -223,6 +223,11 @@ class Machine:
     def meminfo(self) -> dict[str, int]:
         """{field: KiB}, as /proc/meminfo."""
         return procfs.meminfo(self)
+
+    @property
+    def in_use(self) -> int:
+        """Bytes of memory in use: data, the page cache included, and page tables. What is swapped out is not in it."""
+        return (self.frames.used + self.frames.tables) * PAGE_SIZE
 
     def vmstat(self) -> dict[str, int]:
         """{counter: number of events since the machine started}, as /proc/vmstat. pgfault counts major faults too."""
@@ -363,12 +368,6 @@ def _min_free(size: int | str, frames: int) -> int:
     if pages > frames // 2:
         raise ValueError(f"min_free {size!r} is more than half of RAM: keep less back")
     return pages
-
-
-def _swappiness(number: object) -> int:
-    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 200:
-        raise ValueError(f"swappiness={number!r}: give a whole number from 0 to 200 (60 is usual)")
-    return number
 
 
 def _costs(costs: object) -> Costs:

@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..units import PAGE_SIZE
-from . import access, calls, frames
+from . import calls
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
-from .backing import Backing
-from .chunks import Words, every, some
 from .errors import SegmentationFault
-from .frames import Frames
-from .page import Faults
-from .page_table import FRAME_SHIFT, PageTable, Tables, has_frame, is_swapped
-from .runs import Range
-from .words import arange, flatnonzero
+from .many.selection import Range
+from .rules.page import Faults
+from .stores import frames
+from .stores.chunks import Words, every, some
+from .stores.frames import Frames
+from .stores.page_cache import Backing
+from .stores.page_table import FRAME_SHIFT, PageTable, Tables, has_frame, is_swapped
+from .stores.words import arange, flatnonzero
 
 if TYPE_CHECKING:
     from .process import Process
@@ -46,8 +47,7 @@ class Mapping:
         self.space: AddressSpace = process.space
         self.frames: Frames = process.machine.frames
         self.rules = process.machine.rules
-        self.page_by_page = self.rules != access.DEFAULT_RULES
-        self.private = kind in ("private", "noreserve", "file-private")
+        self.private: bool = kind in ("private", "noreserve", "file-private")
         self.backing: Backing | None = None
         self.areas = areas
         self.table: PageTable = table
@@ -258,28 +258,10 @@ class Mapping:
             if pages and (free if room is None else min(room, free)) < pages:
                 raise NoFreeFrame(pages, group)
 
-    def count_words(self, words: Words, weight: int, owner: Mapping) -> None:
-        """As `count_mapped`, for the frames with these words, each `weight` pages, which `owner` maps or mapped."""
-        if not owner.other:  # all of them are anonymous: no need to look
-            self.anon += len(words) * weight
-            return
-        kinds = words & frames.KIND
-        anon = int(np.count_nonzero(kinds == frames.ANON))
-        self.anon += anon * weight
-        self.other += (len(kinds) - anon) * weight
-
     def tables_to_copy(self) -> Tables:
         """The leaves and middle tables that fork copies: over the areas with a family, also where they are empty."""
         copied = [(area.start, area.stop) for area in self.areas if area.family]
         return self.table.tables_over(copied, len(copied) == len(self.areas))
-
-    def copy_entries(self, tables: Tables, child: Process) -> PageTable:
-        """A page table for `child` with the entries of the areas that fork copies."""
-        table = self.table.copy(tables, child.space.uppers)
-        for area in self.areas:
-            if not area.family:
-                table.clear(area.start, area.stop)
-        return table
 
     def _values_at(self, numbers: Words) -> NDArray[np.uint64]:
         entries = self.table.get(numbers)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
+from ..arguments import check_flag, is_whole
 from ..units import PAGE_SIZE, format_pages, pages_in
-from . import access, calls, forking, oom, procfs
+from . import calls
 from .address_space import AddressSpace, Area, Areas, NoFreeFrame
-from .backing import Backing
-from .commit import MODES, Request, explain
 from .errors import Deadlock, Error, NoSuchProcess
+from .many import access, sweep
+from .many.access import ForkRule
+from .many.selection import Range
 from .mapping import Mapping, check_kind, check_prot
-from .page import Page, Tally
-from .page_table import ALONE, GIB_SHIFT, WRITABLE, PageTable, Tables
-from .runs import Range
+from .reports import procfs
+from .rules import oom
+from .rules.commit import MODES, Request, explain
+from .rules.page import Tally
+from .stores.page_cache import Backing
+from .stores.page_table import GIB_SHIFT, PageTable, Tables
 
 if TYPE_CHECKING:
-    from .cgroup import Group
     from .machine import Machine
+    from .rules.cgroup import Group
 
 ADDRESS_SPACE = 1 << 35
 """Pages of user address space: 128 TiB (x86-64 with four levels of page tables)."""
@@ -113,8 +118,7 @@ class Process:
         check_kind(kind)
         check_prot(prot)
         self._not_init("map memory")
-        if not isinstance(populate, bool):
-            raise ValueError(f"populate={populate!r} is not True or False")
+        check_flag("populate", populate)
         pages = pages_in(size)
         if not pages:
             raise ValueError("size 0 is no mapping: ask for at least one byte")
@@ -335,7 +339,7 @@ class Process:
             pages += each.count
         need = self.space.table_frames(pages + len(uppers))
         if not self.machine.copy_on_write:
-            need += sum(forking.eager_pages(mapping) for mapping in self.mappings.values())
+            need += sum(sweep.fork_needs(fork_rule(self.machine), mapping) for mapping in self.mappings.values())
         return need
 
     def _no_room(self, what: str) -> str:
@@ -352,40 +356,25 @@ def copy_mapping(mapping: Mapping, tables: Tables, child: Process) -> int:
 
     Only areas with a family are copied; the others start empty, and are filled by faults.
     """
-    copied = [area for area in mapping.areas if area.family]
-    copy_on_write, by_page = child.machine.copy_on_write, mapping.page_by_page and child.machine.copy_on_write
-    if copied and not by_page:
-        if copy_on_write:
-            mapping.table.clear_bits(WRITABLE | ALONE if mapping.swapped else WRITABLE)
-        elif mapping.swapped:
-            mapping.table.clear_bits(ALONE)  # slots are shared all the same: whoever writes first copies
-        table = mapping.copy_entries(tables, child)
-    else:
-        table = PageTable(mapping.frames.pool, mapping.pages, mapping.table.gib, child.space.uppers)
+    table = PageTable(mapping.frames.pool, mapping.pages, mapping.table.gib, child.space.uppers)
     areas = mapping.areas.copy_for_child()
     copy = Mapping(child, mapping.name, mapping.kind, mapping.pages, areas, table)
     child.space.adopt(copy, mapping.backing)
+    copied = [area for area in mapping.areas if area.family]
     if copied:
         child.space.take_tables(table, tables, mapping.space.group)
-        if by_page:
-            _fork_by_page(mapping, copy, copied)
-        elif copy_on_write:
-            forking.fork(mapping, copy, copied)
-        else:
-            forking.fork_eagerly(copy, copied)
+    for area in copied:
+        sweep.fork(fork_rule(child.machine), mapping, area, copy)
     return copy.anon + copy.other
 
 
-def _fork_by_page(mapping: Mapping, copy: Mapping, copied: list[Area]) -> None:
-    for area in copied:
-        for number in range(area.start, area.stop):
-            page = Page(mapping, area, number, Tally())
-            if page.present or page.swapped:
-                mapping.rules.on_fork(page, Page(copy, area, number, Tally()))
+def fork_rule(machine: Machine) -> ForkRule:
+    """What copies a page at fork."""
+    return machine.rules.on_fork if machine.copy_on_write else sweep.copy_at_once
 
 
 def check_adj(adj: object) -> int:
     """`adj` as an oom_score_adj. Raises ValueError if it is none."""
-    if isinstance(adj, bool) or not isinstance(adj, int) or not -1000 <= adj <= 1000:
+    if not is_whole(adj, -1000, 1000):
         raise ValueError(f"oom_score_adj={adj!r}: give a whole number from -1000 (never chosen) to 1000")
     return adj

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ..arguments import whole
 from ..engine import Machine, Process
 from ..units import PAGE_SIZE, count, format_size, parse_size
 from . import deaths, facts
@@ -18,7 +19,7 @@ def processes_in_memory(
     Those count that hold at least `each` (resident, or swapped out). Lost once the OOM killer took one of them.
     """
     facts.check_name(name)
-    facts.check_count(count, 1)
+    count = whole("count", count, "give a whole number of 1 or more", least=1)
     fit = _Fit(count, name, parse_size(within, "within"), parse_size(each, "each"))
     hints = [
         Hint(lambda machine: fit.holding(machine) < count, fit.say_missing),
@@ -65,7 +66,7 @@ class _Fit:
         return sum(process.uss for process in self.those(machine))
 
     def too_much(self, machine: Machine) -> bool:
-        return facts.in_use(machine) > self.limit
+        return machine.in_use > self.limit
 
     def unrelated(self, machine: Machine) -> bool:
         """Are there several that nobody forked?"""
@@ -77,11 +78,11 @@ class _Fit:
         return f"{holding} of {wanted} {self.name!r} {verb} {format_size(self.least)} or more."
 
     def say_excess(self, machine: Machine) -> str:
-        return f"{facts.say_in_use(machine)} That is {format_size(facts.in_use(machine) - self.limit)} too much."
+        return f"{facts.say_in_use(machine)} That is {format_size(machine.in_use - self.limit)} too much."
 
     def say_allowance(self, machine: Machine) -> str:
         own = self.own(machine)
-        room = max(0, self.limit - facts.in_use(machine) + own) // self.count
+        room = max(0, self.limit - machine.in_use + own) // self.count
         mean = format_size(own // len(self.those(machine)))
         return (
             f"Each {self.name} has {mean} of its own on average (USS), which nobody shares. Beside what is shared, "
@@ -95,13 +96,13 @@ def in_use_at_most(size: int | str) -> Goal:
 
     def too_much(machine: Machine) -> bool:
         """And not lost yet."""
-        return facts.in_use(machine) > limit and not facts.kills(machine)
+        return machine.in_use > limit and not facts.kills(machine)
 
     def say_excess(machine: Machine) -> str:
-        return f"{facts.say_in_use(machine)} That is {format_size(facts.in_use(machine) - limit)} too much."
+        return f"{facts.say_in_use(machine)} That is {format_size(machine.in_use - limit)} too much."
 
     hints = [
-        Hint(lambda machine: not facts.in_use(machine), "Nothing is in memory yet."),
+        Hint(lambda machine: not machine.in_use, "Nothing is in memory yet."),
         Hint(too_much, say_excess),
         Hint(too_much, _most_of_its_own),
         Hint(too_much, "Only what nobody else maps is given back, by exit, munmap or dontneed."),
@@ -109,7 +110,7 @@ def in_use_at_most(size: int | str) -> Goal:
     ]
     return Goal(
         f"At the end, at most {format_size(limit)} are in use (data and page tables), and nobody was killed for it.",
-        lambda machine: 0 < facts.in_use(machine) <= limit and not facts.kills(machine),
+        lambda machine: 0 < machine.in_use <= limit and not facts.kills(machine),
         hints,
         deaths.first_kill,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..engine import Machine, oom
+from ..engine import Machine
+from ..engine.rules import oom
 from ..units import format_pages
 from . import facts
 

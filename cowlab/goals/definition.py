@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from ..arguments import whole
 from ..engine import Machine
 from . import deaths
 
@@ -70,8 +71,7 @@ class Goal:
         that fails is told in the verdict; the status is then "open", unless only the hint failed. On a machine that
         stopped, since nobody could be killed (Deadlock), every goal is lost.
         """
-        if isinstance(level, bool) or not isinstance(level, int) or level < 0:
-            raise ValueError(f"level={level!r}: give 0 for no hint, 1 for the first, 2 for the next")
+        level = whole("level", level, "give 0 for no hint, 1 for the first, 2 for the next", least=0)
         if stop := deaths.stop(machine):
             return Verdict("lost", _lost(stop), deaths.way_on(machine) if level else None)
         try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from ..engine import Event, Machine, Task, oom
+from ..engine import Event, Machine, Task
+from ..engine.rules import oom
 from ..units import PAGE_SIZE, format_size
 
 KIB = 1024
@@ -51,11 +52,6 @@ def data_and_tables(machine: Machine) -> tuple[int, int]:
     """Bytes of data and of page tables in memory."""
     info = machine.meminfo()
     return (info["AnonPages"] + info["Cached"]) * KIB, info["PageTables"] * KIB
-
-
-def in_use(machine: Machine) -> int:
-    """Bytes of data and page tables in memory."""
-    return sum(data_and_tables(machine))
 
 
 def tasks(machine: Machine) -> list[Task]:
@@ -110,9 +106,3 @@ def check_name(name: object) -> None:
     """Raise ValueError if `name` is not one."""
     if not isinstance(name, str) or not name:
         raise ValueError(f"name {name!r} is not a name: use text, such as 'database'")
-
-
-def check_count(count: object, least: int) -> None:
-    """Raise ValueError if `count` is not a whole number of at least `least`."""
-    if isinstance(count, bool) or not isinstance(count, int) or count < least:
-        raise ValueError(f"{count!r}: give a whole number of {least} or more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..arguments import whole
 from ..engine import Event, Machine
 from ..units import count, format_size
 from . import facts
@@ -11,7 +12,7 @@ from .definition import Goal, Hint
 def copies_at_most(most: int) -> Goal:
     """Somebody has forked, and at most `most` pages have been copied. Copies are never undone: one more, and it is
     lost."""
-    facts.check_count(most, 0)
+    most = whole("most", most, "give a whole number of 0 or more", least=0)
 
     def copied(machine: Machine) -> int:
         return sum(event.count for event in facts.events(machine, "copy"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..engine import Machine, oom
+from ..engine import Machine
+from ..engine.rules import oom
 from ..units import format_size
 from . import deaths, facts
 from .definition import Goal, Hint

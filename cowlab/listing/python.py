@@ -25,7 +25,7 @@ def as_python(x: trace.Trace) -> str:
     are dead) stands there as a comment. Raises ValueError if the trace is malformed.
     """
     checked = trace.validate(x)
-    machine = engine.Machine(**checked["machine"])
+    machine = trace.machine_of(checked)
     program = _Program()
     for part in with_loops(run(machine, checked["ops"])):
         program.add(part)

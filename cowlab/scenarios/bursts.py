@@ -6,7 +6,7 @@ import bisect
 import random
 from typing import Annotated, Any
 
-from .. import engine, trace
+from .. import trace
 from ..units import pages_in, parse_size
 from .definition import Range, Scenario, Size, Switch, Trace, scenario
 from .operations import Ops, mmap, numbered, part, trace_of, write
@@ -82,7 +82,7 @@ def first_kill(scenario: Scenario[...], parameter: str, **values: Any) -> int | 
 
 def _kills(made: Trace) -> bool:
     """Does the OOM killer kill anybody in this trace?"""
-    machine = engine.Machine(**made["machine"])
+    machine = trace.machine_of(made)
     for op in made["ops"]:
         trace.run_through(machine, [op])
         if machine.oom_reports:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, ParamSpec
 
+from ..arguments import check_flag, is_whole, whole
 from ..units import parse_size
 
 Trace = dict[str, Any]
@@ -27,10 +28,9 @@ class Range:
 
     def check(self, name: str, value: object) -> int:
         """`value`, or ValueError that says what would do."""
-        if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
-            unit = f" {self.unit}" if self.unit else ""
-            raise ValueError(f"{name}={value!r}: give a whole number from {self.low} to {self.high}{unit}")
-        return value
+        unit = f" {self.unit}" if self.unit else ""
+        hint = f"give a whole number from {self.low} to {self.high}{unit}"
+        return whole(name, value, hint, self.low, self.high)
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Size:
 
     def check(self, name: str, value: object) -> str:
         """`value` as text or bytes, or ValueError that says what would do."""
-        if not isinstance(value, (str, int)) or isinstance(value, bool):
+        if not isinstance(value, str) and not is_whole(value):
             raise ValueError(
                 f"{name}={value!r}: give a size from {self.stops[0]} to {self.stops[-1]}, such as '300 MiB'"
             )
@@ -61,9 +61,7 @@ class Switch:
 
     def check(self, name: str, value: object) -> bool:
         """`value`, or ValueError."""
-        if not isinstance(value, bool):
-            raise ValueError(f"{name}={value!r}: give True or False")
-        return value
+        return check_flag(name, value)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from .group_boxes import GroupBoxes
 from .lab import Lab
 from .memory_map import MemoryMap
 from .process_table import ProcessTable
+from .rows import table
 from .timeline import Timeline
 
 __all__ = [
@@ -21,4 +22,5 @@ __all__ = [
     "MemoryMap",
     "ProcessTable",
     "Timeline",
+    "table",
 ]

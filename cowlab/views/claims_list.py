@@ -13,9 +13,10 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from .. import report
 from ..__about__ import __version__
-from ..claims import Claim, claims_of
+from ..course import report
+from ..course.claims import Claim, claims_of
+from ..readable import Readable
 from .piece import STYLE
 
 LINK = "report a mistake"
@@ -43,7 +44,7 @@ class Said:
         return cls(claim.name, claim.sentence, claim.source)
 
 
-class Claims(widgets.HTML):
+class Claims(Readable, widgets.HTML):
     """Every claim of a lesson, such as "01_fork_sharing", folded up until the reader opens it.
 
     Raises ValueError for a lesson without claims, and for a COWLAB_REPORT_TO to which no report can go.
@@ -69,8 +70,9 @@ class Claims(widgets.HTML):
     def __repr__(self) -> str:
         return self.text
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        return {**dict(super()._repr_mimebundle_(**kwargs) or {}), "text/plain": self.text}
+    def forms(self) -> dict[str, Any]:
+        """The claims as text."""
+        return {"text/plain": self.text}
 
     def _html(self, to: str) -> str:
         told = f"{report.note(to)} A report tells of the figure, its lesson, and {report.computed_by()}."

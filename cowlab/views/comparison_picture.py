@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..units import format_size
+from .compared import Compared
 from .marks import Sheet
 from .palette import INK, QUIET
-
-if TYPE_CHECKING:
-    from .comparison import Comparison
 
 ROW = 25
 LEFT, RIGHT = 16, 984
@@ -20,13 +17,13 @@ MOST_ROWS = 8
 Row = tuple[str, ...]
 
 
-def drawn(comparison: Comparison) -> Sheet:
+def drawn(compared: Compared) -> Sheet:
     """The comparison on a sheet."""
-    figures, timings = _figure_rows(comparison), _timing_rows(comparison)
-    head = _headline(comparison)
+    figures, timings = _figure_rows(compared), _timing_rows(compared)
+    head = _headline(compared)
     height = ROW * (len(head) + len(figures) + len(timings) + 5) + 30
     sheet = Sheet(-height, 0)
-    y = _draw_head(sheet, head, comparison)
+    y = _draw_head(sheet, head, compared)
     y = _draw_rows(sheet, y, ("", "RSS", "", "PSS", "", "USS", ""), EDGES, quiet=True)
     y = _draw_rows(sheet, y, ("at the end", *("model", "kernel") * 3, "equal"), (*EDGES, RIGHT), quiet=True)
     for row in figures:
@@ -37,28 +34,28 @@ def drawn(comparison: Comparison) -> Sheet:
     return sheet
 
 
-def described(comparison: Comparison) -> str:
+def described(compared: Compared) -> str:
     """The same in words."""
     heads = ("RSS", "PSS", "USS")
-    lines = [f"{comparison.verdict}.", *_headline(comparison), "At the end, model and kernel:"]
-    for name, *cells, same in _figure_rows(comparison):
+    lines = [f"{compared.verdict}.", *_headline(compared), "At the end, model and kernel:"]
+    for name, *cells, same in _figure_rows(compared):
         pairs = zip(heads, cells[::2], cells[1::2], strict=True)
         told = [f"{head} {one} and {other}" for head, one, other in pairs if one]
         lines.append(f"{name}: {', '.join([*told, f'equal: {same}'])}.")
     lines.append("Time to run, model and kernel:")
-    return "\n".join([*lines, *(f"{kind}: {one} and {other}." for kind, one, other in _timing_rows(comparison))])
+    return "\n".join([*lines, *(f"{kind}: {one} and {other}." for kind, one, other in _timing_rows(compared))])
 
 
-def _headline(comparison: Comparison) -> list[str]:
-    outcome = comparison.outcome
+def _headline(compared: Compared) -> list[str]:
+    outcome = compared.outcome
     if outcome.not_here is None:
         return [outcome.origin]
     return [outcome.origin, *textwrap.wrap(f"Not run here: {outcome.not_here}", 100)]
 
 
-def _draw_head(sheet: Sheet, head: Sequence[str], comparison: Comparison) -> float:
+def _draw_head(sheet: Sheet, head: Sequence[str], compared: Compared) -> float:
     y = -20.0
-    sheet.write(LEFT, y, f"{comparison.verdict}.", size=12, bold=True)
+    sheet.write(LEFT, y, f"{compared.verdict}.", size=12, bold=True)
     for text in head:
         y -= ROW
         sheet.write(LEFT, y, text, size=11, colour=INK if text is head[0] else QUIET)
@@ -76,9 +73,9 @@ def _draw_rows(sheet: Sheet, y: float, row: Row, edges: Sequence[float], quiet: 
     return y - ROW
 
 
-def _figure_rows(comparison: Comparison) -> list[Row]:
+def _figure_rows(compared: Compared) -> list[Row]:
     """A row for each process: RSS, PSS, USS of both, and whether all its fields are equal."""
-    model, kernel = comparison.entries[-1]["smaps"], comparison.outcome.entries[-1]["smaps"]
+    model, kernel = compared.entries[-1]["smaps"], compared.outcome.entries[-1]["smaps"]
     rows = []
     for name in list(kernel)[:MOST_ROWS]:
         pairs = zip(_measures(model[name]), _measures(kernel[name]), strict=True)
@@ -101,17 +98,17 @@ def _measures(regions: dict[str, dict[str, int]]) -> tuple[int, int, int]:
     return total.get("Rss", 0), total.get("Pss", 0), private
 
 
-def _timing_rows(comparison: Comparison) -> list[Row]:
+def _timing_rows(compared: Compared) -> list[Row]:
     """A row for each kind of operation that takes the kernel some time."""
     kinds: dict[str, list[int]] = {}
-    for number, op in enumerate(comparison.operations):
+    for number, op in enumerate(compared.operations):
         if op["op"] in ("fork", "write", "read"):
             kinds.setdefault(op["op"], []).append(number)
-    return [_timing_row(kind, numbers, comparison) for kind, numbers in kinds.items()]
+    return [_timing_row(kind, numbers, compared) for kind, numbers in kinds.items()]
 
 
-def _timing_row(kind: str, numbers: Sequence[int], comparison: Comparison) -> Row:
-    times: list[Sequence[float]] = [comparison.timings, comparison.outcome.timings]
+def _timing_row(kind: str, numbers: Sequence[int], compared: Compared) -> Row:
+    times: list[Sequence[float]] = [compared.timings, compared.outcome.timings]
     title = f"{kind}, {len(numbers)} times" if len(numbers) > 1 else f"{kind}, once"
     return (title, *(_duration(sum(side[number] for number in numbers)) for side in times))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
 
+from ..arguments import whole
 from ..engine import Event, Machine
 from . import words
 from .marks import Sheet
@@ -73,9 +74,7 @@ class EventLog(Piece):
     HOW_TO_READ = "The newest stands last; a thick edge marks that somebody was refused, held up or killed."
 
     def __init__(self, machine: Machine | None = None, *, events: int = 12, follow: bool = True) -> None:
-        if isinstance(events, bool) or not isinstance(events, int) or events < 1:
-            raise ValueError(f"events={events!r}: give the number of events to show, 1 or more")
-        self.events = events
+        self.events = whole("events", events, "give the number of events to show, 1 or more", least=1)
         super().__init__(machine, follow=follow)
 
     def html(self) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..engine.sight import Sight
-from ..engine.stepping import Decision
+from ..engine.reports.snapshot import Sight
+from ..engine.reports.stepping import Decision
 from ..units import count, format_pages
 from .words import page_range
 

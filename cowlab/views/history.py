@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .. import trace
-from ..engine import Deadlock, Error, GroupBusy, Machine, SegmentationFault, procfs
+from ..arguments import whole
+from ..engine import Deadlock, Error, GroupBusy, Machine, SegmentationFault
+from ..engine.reports import procfs
 from ..units import PAGE_SIZE
 from . import words
 from .process_table import rounding
@@ -113,9 +115,8 @@ class Recorder:
 
     def note(self, position: int) -> list[str]:
         """Note what is in use, and what the log has that is new: as moments, one of a kind; their kinds. Cheap."""
-        frames = self.machine.frames
-        if (in_use := (frames.used + frames.tables) * PAGE_SIZE) > self.peak.in_use:
-            self.peak = Peak(in_use, position)
+        if self.machine.in_use > self.peak.in_use:
+            self.peak = Peak(self.machine.in_use, position)
         kinds: dict[str, Moment] = {}
         for event in self.machine.log[self._read :]:
             kind = KINDS.get(event.kind)
@@ -145,10 +146,9 @@ def sampling(x: trace.Trace, samples: int = 60) -> Generator[Progress, None, His
     At most `samples` samples: of the start, the end, after forks and deaths, and evenly in between. The run goes on
     after what is refused, and after processes die. Raises ValueError for a malformed trace.
     """
-    if isinstance(samples, bool) or not isinstance(samples, int) or samples < 2:
-        raise ValueError(f"samples={samples!r}: give a number of samples, 2 or more")
+    samples = whole("samples", samples, "give a number of samples, 2 or more", least=2)
     checked = trace.validate(x)
-    ops, recorder = checked["ops"], Recorder(Machine(**checked["machine"]))
+    ops, recorder = checked["ops"], Recorder(trace.machine_of(checked))
     wanted = positions(ops, samples)
     spare = samples - len(wanted)
     recorder.sample(0)
@@ -169,7 +169,8 @@ def history(x: trace.Trace, samples: int = 60) -> History:
         try:
             next(run)
         except StopIteration as end:
-            return end.value
+            result: History = end.value
+            return result
 
 
 def _perform(recorder: Recorder, op: trace.Op, position: int, total: int) -> Iterable[Progress]:

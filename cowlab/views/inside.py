@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..engine import Machine, stepping
+from ..engine import Machine
+from ..engine.reports import stepping
 from .fault_steps import steps
 
 
@@ -18,7 +19,7 @@ class Inside:
 
     def __init__(self, copy: Callable[[], Machine], process: str, mapping: str, page: int) -> None:
         self._copy = copy
-        self.place = {"process": process, "mapping": mapping, "start": page, "stop": page + 1}
+        self.place: dict[str, Any] = {"process": process, "mapping": mapping, "start": page, "stop": page + 1}
         self.title = f"{process} writes page {page:,} of {mapping}"
         decisions = stepping.decisions(copy()[process][mapping], page)
         self.steps: list[dict[str, Any]] = steps(decisions, process, mapping, page)
@@ -26,6 +27,5 @@ class Inside:
     def until(self, at: int) -> Machine:
         """A machine that stopped at decision number `at`."""
         machine = self._copy()
-        page = self.place["start"]
-        stepping.until(machine[str(self.place["process"])][str(self.place["mapping"])], int(page), at)
+        stepping.until(machine[self.place["process"]][self.place["mapping"]], self.place["start"], at)
         return machine

@@ -24,8 +24,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import linux, trace
+from ..arguments import whole
 from ..engine import Machine, Process
-from ..engine.words import arange, bincount
+from ..engine.stores.words import arange, bincount
+from ..readable import Readable
 from ..units import PAGE_SIZE, count, format_pages
 from . import pages
 from .palette import COPIED, DIFFERS, FILE, HOLE, MORE, PRIVATE, SHARED, SWAPPED, TWO, UNTOUCHED, ZERO
@@ -109,7 +111,7 @@ Side = dict[str, dict[str, Region]]
 
 
 @dataclass(frozen=True)
-class KernelRun:
+class KernelRun(Readable):
     """The first `position` operations of a trace, on this machine's kernel and on the model."""
 
     position: int
@@ -156,7 +158,8 @@ class KernelRun:
     def __repr__(self) -> str:
         return as_text(self)
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+    def forms(self) -> dict[str, Any]:
+        """As text, and as a table."""
         return {"text/plain": as_text(self), "text/html": f"<p>{escape(self.headline)}</p>{as_html(self)}"}
 
 
@@ -167,7 +170,7 @@ def on_this_kernel(x: trace.Trace, upto: int | None = None) -> KernelRun:
     ValueError for a malformed trace, or if it has not so many operations.
     """
     begun = _beginning(x, upto)
-    machine = Machine(**begun["machine"])
+    machine = trace.machine_of(begun)
     trace.run_through(machine, begun["ops"])
     parents = {op["child"]: op["pid"] for op in begun["ops"] if op["op"] == "fork"}
     asked = _ask_kernel(begun, machine)
@@ -180,8 +183,8 @@ def on_this_kernel(x: trace.Trace, upto: int | None = None) -> KernelRun:
 def _beginning(x: trace.Trace, upto: int | None) -> dict[str, Any]:
     valid = trace.validate(x)
     most = len(valid["ops"])
-    if upto is not None and (isinstance(upto, bool) or not isinstance(upto, int) or not 0 <= upto <= most):
-        raise ValueError(f"upto={upto!r}: give a number of operations from 0 to {most}")
+    if upto is not None:
+        upto = whole("upto", upto, f"give a number of operations from 0 to {most}", 0, most)
     return {**valid, "ops": valid["ops"][:upto]}
 
 

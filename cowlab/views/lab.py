@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from html import escape
@@ -12,9 +11,11 @@ from typing import Any
 import ipywidgets as widgets
 
 from .. import trace
+from ..arguments import is_whole
 from ..engine import Machine
 from ..goals import Goal, Verdict
 from ..scenarios import Scenario, parameters
+from ..trace import Trace
 from ..units import count
 from . import words
 from .controls import Control
@@ -36,7 +37,7 @@ QUIET_FOR = 0.06
 """Seconds without a change after which what is costly is drawn: the map comes first."""
 
 
-class Lab(widgets.VBox, Pictured):
+class Lab(Pictured, widgets.VBox):
     """A scenario to try out: change a parameter, touch pages, or go through its operations step by step.
 
         lab = Lab(scenarios.fork_sharing, children=2)
@@ -133,7 +134,7 @@ class Lab(widgets.VBox, Pictured):
 
     def go(self, position: int) -> None:
         """Show the machine after `position` operations. Raises ValueError if there are not so many."""
-        if isinstance(position, bool) or not isinstance(position, int) or not 0 <= position <= self._total():
+        if not is_whole(position, 0, self._total()):
             raise ValueError(f"go({position!r}): give a number of operations from 0 to {self._total()}")
         self._travel_to(position, wait=True)
 
@@ -161,7 +162,7 @@ class Lab(widgets.VBox, Pictured):
         """Read a trace from a file and run it. Raises ValueError, and keeps what there was, if it is none."""
         self.run(trace.load(path))
 
-    def run(self, x: trace.Trace) -> None:
+    def run(self, x: Trace) -> None:
         """Run a trace of one's own in this lab. Raises ValueError, and keeps what there was, if it is malformed."""
         self._load([trace.validate(x)] * len(self.sides), wait=True)
 
@@ -170,13 +171,6 @@ class Lab(widgets.VBox, Pictured):
     def __repr__(self) -> str:
         settings = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
         return f"<Lab {self.scenario.name}: {settings}; {self.position} of {self._total()} operations>"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widget for a front end; the picture and its description for everybody else."""
-        bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        bundle["text/plain"] = self.description
-        bundle["image/png"] = base64.b64encode(self.picture()).decode()
-        return bundle
 
     @property
     def description(self) -> str:

@@ -6,11 +6,14 @@ import base64
 import json
 from collections.abc import Callable, Iterator
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import ipywidgets as widgets
 
 from .. import listing, trace
+from ..engine import Machine
+from ..scenarios import Scenario
+from ..trace import Trace
 from .event_log import EventLog
 from .gauges import Gauges
 from .group_boxes import GroupBoxes
@@ -18,21 +21,43 @@ from .history import History, sampling
 from .job import Job
 from .kernel_view import KernelView
 from .picture_buttons import PictureButtons
+from .pictures import Form
 from .process_table import ProcessTable
+from .side import Side
 from .timeline import Timeline
 
-if TYPE_CHECKING:
-    from .lab import Lab
-
 FULL = widgets.Layout(width="100%")
+
+
+class AnyLab(Protocol):
+    """What the tabs need of the lab that they are in."""
+
+    scenario: Scenario[...]
+    sides: list[Side]
+    position: int
+
+    @property
+    def machine(self) -> Machine:
+        """The machine that is shown."""
+
+    @property
+    def trace(self) -> dict[str, Any]:
+        """The trace up to here."""
+
+    def run(self, x: Trace) -> None:
+        """Run another trace in this lab."""
+
+    def picture(self, form: Form = "png") -> bytes:
+        """What is shown, to keep."""
 
 
 class Tabs(widgets.Tab):
     """The parts of a lab beside its map. Only the one that is open is drawn."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: AnyLab) -> None:
         self.lab = lab
-        self.processes, self.gauges, self.groups = (kind(follow=False) for kind in (ProcessTable, Gauges, GroupBoxes))
+        self.processes, self.gauges = ProcessTable(follow=False), Gauges(follow=False)
+        self.groups = GroupBoxes(follow=False)
         self.events, self.timeline = EventLog(follow=False), Timeline(follow=False)
         self.code, self.kernel = CodeTab(lab), KernelTab(lab)
         self._sampling = Job()
@@ -90,7 +115,7 @@ class CodeTab(widgets.VBox):
     Pictures are saved here too.
     """
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: AnyLab) -> None:
         self.lab = lab
         self._language = widgets.ToggleButtons(options=["Python", "C", "trace"], tooltips=_TOOLTIPS)
         self._text = widgets.Textarea(layout=widgets.Layout(width="100%", height="22em"))
@@ -140,11 +165,11 @@ class CodeTab(widgets.VBox):
 class KernelTab(widgets.VBox):
     """The same operations on this machine's kernel, and both columns side by side."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: AnyLab) -> None:
         self.lab = lab
         self._run = widgets.Button(description="Run on this machine", layout=widgets.Layout(width="auto"))
-        self._run.on_click(lambda _: self._view.show(lab.trace))
         self._view = KernelView(beside=True)
+        self._run.on_click(lambda _: self._view.show(lab.trace))
         note = widgets.HTML(
             "Runs the operations up to here with real processes on this machine's kernel, and asks it the same."
         )
@@ -158,7 +183,7 @@ class KernelTab(widgets.VBox):
         self._view.outdated(self.lab.trace)
 
 
-def _as_json(x: trace.Trace) -> str:
+def _as_json(x: Trace) -> str:
     """A trace as text, an operation a line."""
     checked = trace.validate(x)
     lines = ",\n  ".join(json.dumps(op) for op in checked["ops"])

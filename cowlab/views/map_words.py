@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Machine, Mapping, pagemap
-from ..engine.words import arange, bincount, cumsum, flatnonzero, repeat
+from ..engine import Machine, Mapping
+from ..engine.reports import pagemap
+from ..engine.stores.words import arange, bincount, cumsum, flatnonzero, repeat
 from ..units import PAGE_SIZE, count, format_size
 from . import pages
 from .palette import FILE, LEAKED, MORE, PRIVATE, STATES, TWO, UNTOUCHED

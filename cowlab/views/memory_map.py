@@ -1,12 +1,11 @@
 """The memory map: every page of every process and every physical frame, to look at and to touch.
 
-The browser (memory_map.js) draws what it is sent and sends back what the learner does; all rules are here. Pages
-travel as binary records (pages.py), and only those that changed.
+The browser (map/, built into memory_map.js) draws what it is sent and sends back what the learner does; all rules are
+here. Pages travel as binary records (pages.py), and only those that changed.
 """
 
 from __future__ import annotations
 
-import base64
 import pickle
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,8 +17,9 @@ import numpy as np
 import traitlets
 
 from .. import trace
-from ..engine import Error, Machine, pagemap
-from ..engine.words import flatnonzero
+from ..engine import Error, Machine
+from ..engine.reports import pagemap
+from ..engine.stores.words import flatnonzero
 from . import pages, words
 from .inside import Inside
 from .map_words import in_words
@@ -90,7 +90,7 @@ def mark_differences(scene: Scene, other: Scene) -> None:
             strip.records[differ, DIFFERS] = 1
 
 
-class MemoryMap(anywidget.AnyWidget, Pictured):
+class MemoryMap(Pictured, anywidget.AnyWidget):
     """A map of `machine`: point at a page to see its frame, click to write to it.
 
         MemoryMap(machine)
@@ -103,9 +103,9 @@ class MemoryMap(anywidget.AnyWidget, Pictured):
 
     _esm = HERE / "memory_map.js"
     _css = HERE / "memory_map.css"
-    look = traitlets.List().tag(sync=True)
+    look: traitlets.List[Any] = traitlets.List().tag(sync=True)
     title = traitlets.Unicode().tag(sync=True)
-    actions = traitlets.List().tag(sync=True)
+    actions: traitlets.List[str] = traitlets.List().tag(sync=True)
     speed = traitlets.Int(450).tag(sync=True)
     height = traitlets.Int(420).tag(sync=True)
 
@@ -186,14 +186,9 @@ class MemoryMap(anywidget.AnyWidget, Pictured):
     def __repr__(self) -> str:
         return self.description
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        """The widget for a front end; words and a picture for everybody else."""
-        made = super()._repr_mimebundle_(**kwargs)
-        data, metadata = made if isinstance(made, tuple) else (made or {}, {})
-        data = {**data, "text/plain": self.description}
-        if self.machine is not None:
-            data["image/png"] = base64.b64encode(self.picture()).decode()
-        return data, metadata
+    def forms(self) -> dict[str, Any]:
+        """Words, and a picture where there is a machine."""
+        return super().forms() if self.machine else {"text/plain": self.description}
 
     # What the browser says ------------------------------------------------------------------------------------------
 

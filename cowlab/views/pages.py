@@ -7,8 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Machine, Mapping, mixes, pagemap
-from ..engine.words import arange, bincount, cumsum, flatnonzero, repeat
+from ..engine import Machine, Mapping
+from ..engine.reports import histogram as mixes
+from ..engine.reports import pagemap
+from ..engine.stores.words import arange, bincount, cumsum, flatnonzero, repeat
 from .palette import (
     COPIED,
     DANGLING,

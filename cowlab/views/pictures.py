@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from ..files import write_whole
+from ..readable import Readable
 from .marks import Sheet
 from .sheet_png import png
 from .sheet_svg import svg
@@ -14,10 +16,17 @@ Form = Literal["png", "svg"]
 FORMS: tuple[Form, ...] = get_args(Form)
 
 
-class Pictured:
+class Pictured(Readable):
     """A view that can be drawn on a sheet (`drawn`) and told in words (`description`)."""
 
-    description: str
+    @property
+    def description(self) -> str:
+        """All that the view shows, in words and figures."""
+        raise NotImplementedError(f"{type(self).__name__} has no textual twin: define description")
+
+    def forms(self) -> dict[str, Any]:
+        """The picture and its description, for readers that run no widgets."""
+        return {"text/plain": self.description, "image/png": base64.b64encode(self.picture()).decode()}
 
     def drawn(self) -> Sheet:
         """The view as it is now, on a sheet."""

@@ -58,7 +58,7 @@ class Soon:
         self.now()
 
 
-class Piece(widgets.VBox, Pictured):
+class Piece(Pictured, widgets.VBox):
     """A part of the lab that can be used alone: it shows `machine`, and with `follow` keeps up with it.
 
     A kind of piece has a TITLE, a sentence HOW_TO_READ, and says how it is drawn: `draw`, `words` and `sheet`.
@@ -155,8 +155,6 @@ class Piece(widgets.VBox, Pictured):
     def __repr__(self) -> str:
         return self.description
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any]:
-        """The widget for a front end; words and a picture for everybody else."""
-        description = self.description
-        bundle = dict(super()._repr_mimebundle_(**kwargs) or {})
-        return {**bundle, "text/plain": description, **self.pictures()}
+    def forms(self) -> dict[str, Any]:
+        """Its words, and further forms."""
+        return {"text/plain": self.description, **self.pictures()}

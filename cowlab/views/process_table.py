@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ..engine import Machine, Process, procfs
+from ..engine import Machine, Process
+from ..engine.reports import procfs
 from ..units import PAGE_SIZE, format_size
 from .marks import Sheet, text_width
 from .palette import QUIET

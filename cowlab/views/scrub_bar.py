@@ -26,7 +26,7 @@ class ScrubBar(anywidget.AnyWidget):
     total = traitlets.Int(0).tag(sync=True)
     where = traitlets.Unicode().tag(sync=True)
     error = traitlets.Unicode().tag(sync=True)
-    marks = traitlets.List().tag(sync=True)
+    marks: traitlets.List[Any] = traitlets.List().tag(sync=True)
     busy = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, go: Callable[[int], None], cancel: Callable[[], None]) -> None:

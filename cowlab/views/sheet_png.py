@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import io
 import zlib
+from collections.abc import Sequence
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw
 
-from .marks import AREA_TEXTURE, RULE_WIDTH, SHARPNESS, TEXTURE, WIDTH, Sheet, Text, corners
+from .marks import AREA_TEXTURE, RULE_WIDTH, SHARPNESS, TEXTURE, WIDTH, Corner, Sheet, Text, corners
 from .palette import INK, LINE, PAPER, Look
 
 
@@ -68,7 +69,7 @@ def png(sheet: Sheet) -> bytes:
     return Paper().png(sheet)
 
 
-def _filled(shapes: list, look: Look, texture: str) -> PolyCollection:
+def _filled(shapes: Sequence[Sequence[Corner]], look: Look, texture: str) -> PolyCollection:
     edge = f"{look.text_light}{texture}" if look.hatch else "none"
     return PolyCollection(shapes, facecolor=look.light, edgecolor=edge, hatch=look.hatch or None, linewidth=0)
 

@@ -32,7 +32,7 @@ FONTS = "'DejaVu Sans', Verdana, Geneva, sans-serif"  # one of them is everywher
 TILE = 100  # units that a texture repeats after: an inch, as matplotlib's
 DASHES = (3.7, 1.6)  # lengths of a dash and a gap in widths of the line, as matplotlib's
 ANCHORS = {"left": "start", "center": "middle", "right": "end"}
-COMMANDS = {Path.MOVETO: "M", Path.LINETO: "L", Path.CURVE3: "Q", Path.CURVE4: "C"}
+COMMANDS = {int(Path.MOVETO): "M", int(Path.LINETO): "L", int(Path.CURVE3): "Q", int(Path.CURVE4): "C"}
 
 
 def svg(sheet: Sheet, description: str) -> bytes:
@@ -144,7 +144,7 @@ def _dashes(line: Line) -> str:
 def _texture(name: str, hatch: str, colour: str, cover: str) -> list[str]:
     """A texture as a pattern; `cover` is how much of the fill it covers, in hexadecimal."""
     opacity = _number(int(cover, 16) / 255)
-    steps = (_step(points, code) for points, code in get_path(hatch).iter_segments(simplify=False))
+    steps = (_step(points, int(code)) for points, code in get_path(hatch).iter_segments(simplify=False))
     return [
         f'<pattern id="{name}" width="{TILE}" height="{TILE}" patternUnits="userSpaceOnUse">',
         f'<path fill="{colour}" fill-opacity="{opacity}" stroke="{colour}" stroke-opacity="{opacity}"'
@@ -153,7 +153,7 @@ def _texture(name: str, hatch: str, colour: str, cover: str) -> list[str]:
     ]
 
 
-def _step(points: Sequence[float], code: int) -> str:
+def _step(points: Iterable[float], code: int) -> str:
     """A step of an outline in the unit square, with y upwards, on a tile; the points are x, y, x, y, ..."""
     if code == Path.CLOSEPOLY:
         return "Z"

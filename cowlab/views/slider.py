@@ -21,7 +21,7 @@ class Slider(anywidget.AnyWidget):
     _esm = HERE / "slider.js"
     _css = HERE / "slider.css"
     label = traitlets.Unicode().tag(sync=True)
-    options = traitlets.List().tag(sync=True)
+    options: traitlets.List[Any] = traitlets.List().tag(sync=True)
     value = traitlets.Any().tag(sync=True)
 
     def __init__(self, options: Sequence[int] | Sequence[str], value: int | str, label: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..engine import Machine
-from ..engine.words import flatnonzero
+from ..engine.stores.words import flatnonzero
 from ..units import PAGE_SIZE, count, format_size
 from .map_words import headline, in_words, word
 from .marks import WIDTH, Box, Sheet, text_width

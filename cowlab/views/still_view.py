@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ..engine import Machine, pagemap
-from ..engine.words import arange, cumsum, flatnonzero
+from ..engine import Machine
+from ..engine.reports import pagemap
+from ..engine.stores.words import arange, cumsum, flatnonzero
 from . import pages
 from .palette import DIFFERS, TABLE
 from .process_table import Measures, measure

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..engine import Event, Machine, pagemap
+from ..engine import Event, Machine
 from ..engine import Mapping as Region
+from ..engine.reports import pagemap
 from ..units import PAGE_SIZE, count, format_size, parse_size
 
 Op = Mapping[str, Any]

@@ -1,4 +1,4 @@
-"""Pictures of labs for the documents, light and dark: `python -m tests.browser.screenshots`.
+"""Pictures of labs for the documents, light and dark: `PYTHONPATH=tests python -m browser.screenshots`.
 
 Writes docs/images/lab-NAME-light.png and lab-NAME-dark.png, 1280 x 800, from a real JupyterLab.
 """
@@ -13,8 +13,10 @@ from typing import Any
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
+from helpers.paths import ROOT
+
 from .conftest import CELL
-from .jupyter import CHROMIUM, DARK, LIGHT, QUIET, REPO, JupyterLab, Notebook, write_notebook
+from .jupyter import CHROMIUM, DARK, LIGHT, QUIET, JupyterLab, Notebook, write_notebook
 from .parts import Lab
 
 LABS = {
@@ -52,14 +54,14 @@ def take(notebook: Notebook, name: str) -> None:
         notebook.theme(theme)
         lab.root.evaluate(TO_THE_TOP)
         lab.map.until(STILL)
-        save(notebook.page, REPO / "docs" / "images" / f"lab-{name}-{ending}.png")
+        save(notebook.page, ROOT / "docs" / "images" / f"lab-{name}-{ending}.png")
 
 
 def save(page: Any, path: Path) -> None:
     """A screenshot with 256 colours, which suffice for flat fills and texts, and a third of the bytes."""
     picture = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     picture.quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
-    print(f"{path.relative_to(REPO)}: {path.stat().st_size // 1024} KiB")
+    print(f"{path.relative_to(ROOT)}: {path.stat().st_size // 1024} KiB")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cowlab import claims
+from cowlab.course import claims
 
 from .conftest import Open
 from .jupyter import DARK, LIGHT, Notebook

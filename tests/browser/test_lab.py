@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from cowlab.units import format_size
+from helpers.paths import ROOT
 
-from .jupyter import DARK, LIGHT, REPO
+from .jupyter import DARK, LIGHT
 from .parts import Lab
 
 STATE = "lab.machine.state()"
@@ -187,7 +188,7 @@ def assert_lines_are_of_the_engine(inside: Any) -> None:
     assert sum(place.startswith("faults.py:") for place, _ in shown) >= 3
     for place, line in shown:
         file, number, function = re.fullmatch(r"(\w+\.py):(\d+) (\w+)", place).groups()
-        before = (REPO / "cowlab" / "engine" / file).read_text(encoding="utf-8").splitlines()[: int(number)]
+        before = (ROOT / "cowlab" / "engine" / file).read_text(encoding="utf-8").splitlines()[: int(number)]
         assert before[-1].strip() == line
         assert any(f"def {function}(" in other for other in before)
 

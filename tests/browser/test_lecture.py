@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from .jupyter import PATIENCE_MS, REPO
+from helpers.paths import ROOT
+
+from .jupyter import PATIENCE_MS
 
 PROJECTOR = {"width": 1280, "height": 720}
 CELLS = [
@@ -45,7 +47,7 @@ def address(chromium: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     folder = tmp_path_factory.mktemp("lecture") / "course"
     write_lecture(folder / "90_short.ipynb")
     command = [sys.executable, "-m", "cowlab", "lecture", "90", "--no-browser", "--into", str(folder)]
-    variables = {"PYTHONPATH": str(REPO), "COWLAB_PROGRESS": str(folder / "progress.json")}
+    variables = {"PYTHONPATH": str(ROOT), "COWLAB_PROGRESS": str(folder / "progress.json")}
     with (folder / "server.log").open("wb") as log:
         running = subprocess.Popen(
             command, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=log, text=True

@@ -6,11 +6,13 @@ import shutil
 
 import pytest
 
+from helpers.paths import ROOT
+
 from .conftest import Open
-from .jupyter import REPO, JupyterLab, Notebook
+from .jupyter import JupyterLab, Notebook
 from .parts import Lab
 
-LESSON = REPO / "notebooks" / "01_fork_sharing.ipynb"
+LESSON = ROOT / "notebooks" / "01_fork_sharing.ipynb"
 
 
 @pytest.fixture(scope="module")

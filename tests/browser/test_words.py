@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from cowlab import linux
+from helpers.marks import needs_linux
 
 from .conftest import OpenLab
 from .parts import Lab
@@ -25,7 +23,7 @@ def test_a_refused_operation_is_said_beside_the_bar_and_the_lab_goes_on(open_lab
     lab.bar.error.filter(has_text="refused").wait_for()
 
 
-@pytest.mark.skipif(linux.available() is not None, reason=str(linux.available()))
+@needs_linux
 def test_this_machines_kernel_says_the_same(lab: Lab) -> None:
     kernel = lab.tab("On your machine")
     kernel.get_by_role("button", name="Run on this machine").click()

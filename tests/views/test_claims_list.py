@@ -9,7 +9,7 @@ import pytest
 from test_pieces import Page
 
 import cowlab
-from cowlab import claims, report
+from cowlab.course import claims, report
 from cowlab.views import Claims
 
 LESSON = "01_fork_sharing"

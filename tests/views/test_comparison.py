@@ -8,9 +8,9 @@ import re
 import pytest
 
 from cowlab import Machine, linux, scenarios, trace
-from cowlab.engine import faults
+from cowlab.engine.rules import faults
 from cowlab.views import Comparison, Disagreement
-from cowlab.views.comparison import RECORDED, record
+from cowlab.views.kernel_outcome import RECORDED, record
 
 SMALL = scenarios.fork_sharing.small()
 

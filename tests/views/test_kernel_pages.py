@@ -8,34 +8,14 @@ import numpy as np
 import pytest
 
 from cowlab import linux, scenarios
-from cowlab._linux import host
-from cowlab._linux.random_trace import random_trace
+from cowlab.linux import host
+from cowlab.linux.random_trace import random_trace
 from cowlab.views import kernel_pages
 from cowlab.views.kernel_pages import as_html, as_text, differences, kernel_codes, model_as_kernel_sees, on_this_kernel
-
-needs_linux = pytest.mark.skipif(linux.available() is not None, reason=linux.available() or "")
+from helpers.marks import needs_linux
+from helpers.operations import fork, mmap, on, spawn, write
 
 HOLE, UNTOUCHED, PRIVATE, TWO, MORE, ZERO, FILE, SWAPPED, COPIED, SHARED = 0, 1, 2, 3, 4, 5, 6, 8, 9, 14
-
-
-def spawn(pid="A"):
-    return {"op": "spawn", "pid": pid}
-
-
-def mmap(region="heap", pages=16, kind="private", pid="A", **more):
-    return {"op": "mmap", "pid": pid, "region": region, "pages": pages, "kind": kind, **more}
-
-
-def fork(pid, child):
-    return {"op": "fork", "pid": pid, "child": child}
-
-
-def on(op, start, stop, pid="A", region="heap", **more):
-    return {"op": op, "pid": pid, "region": region, "start": start, "stop": stop, **more}
-
-
-def write(start, stop, **more):
-    return on("write", start, stop, value=1, **more)
 
 
 SMALL = [spawn(), mmap(), write(0, 8), on("read", 8, 12), fork("A", "B"), write(0, 2, pid="B"), on("munmap", 14, 16)]

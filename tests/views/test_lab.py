@@ -9,24 +9,18 @@ import random
 
 import pytest
 
-from cowlab import Machine, goals, linux, scenarios, trace
+from cowlab import goals, scenarios
 from cowlab.views import Lab
 from cowlab.views.job import Job
+from helpers.machines import after
+from helpers.marks import every_scenario, needs_linux
 
 PNG = b"\x89PNG\r\n"
-ALL = [scenarios.fork_sharing, scenarios.zygote, scenarios.first_write, scenarios.overcommit, scenarios.batch_explosion]
-ALL += [scenarios.headroom, scenarios.oom_victim, scenarios.cgroup_isolation, scenarios.paging, scenarios.bursty]
 
 
 @pytest.fixture
 def lab() -> Lab:
     return Lab(scenarios.fork_sharing)
-
-
-def fresh(x) -> dict:
-    machine = Machine(**x["machine"])
-    trace.run_through(machine, x["ops"])
-    return machine.state()
 
 
 # Controls -------------------------------------------------------------------------------------------------------
@@ -48,7 +42,7 @@ def test_values_may_be_given_at_the_start() -> None:
     assert len(Lab(scenarios.zygote, size="16 MiB", tabs=5).machine.processes) == 6
 
 
-@pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.name)
+@every_scenario
 def test_every_control_moved_through_its_range_gives_the_state_of_a_fresh_run(scenario) -> None:
     lab = Lab(scenario, **scenario._small)
     for name, control in lab.controls.items():
@@ -64,7 +58,7 @@ def test_every_control_moved_through_its_range_gives_the_state_of_a_fresh_run(sc
                 assert lab.values[name] == value
                 assert lab.operations == made["ops"]
                 assert lab.position == len(made["ops"])
-                assert lab.machine.state() == fresh(made)
+                assert lab.machine.state() == after(made).state()
         control.show(before)
 
 
@@ -138,7 +132,7 @@ def test_refused_operations_are_said_in_words_and_the_others_go_on(lab: Lab) -> 
     assert "RAM are free" in lab.message
     assert lab.scrub.error == lab.message
     assert lab.position == len(lab.operations)
-    assert lab.machine.state() == fresh(lab.trace)
+    assert lab.machine.state() == after(lab.trace).state()
     lab.set(children=1)
     assert not lab.message
     assert not lab.scrub.error
@@ -233,7 +227,7 @@ def test_random_clicks_back_and_forward_give_equal_states_and_so_does_the_shown_
     there = lab.machine.state()
     for position in [rng.randint(0, last) for _ in range(6)]:
         lab.go(position)
-        assert lab.machine.state() == fresh(lab.trace)
+        assert lab.machine.state() == after(lab.trace).state()
     lab.go(end)
     assert lab.machine.state() == there
     lab.tabs.code.draw()
@@ -343,7 +337,7 @@ def test_long_work_can_be_cancelled_where_it_is(monkeypatch: pytest.MonkeyPatch)
 
     lab = asyncio.run(cancelled())
     assert 0 < lab.position < len(lab.operations)
-    assert lab.machine.state() == fresh(lab.trace)
+    assert lab.machine.state() == after(lab.trace).state()
     assert not lab.scrub.busy
 
 
@@ -367,7 +361,7 @@ def test_a_job_takes_the_place_of_the_one_before_it() -> None:
     assert done == ["first", "second", "second", "second"]
 
 
-@pytest.mark.skipif(linux.available() is not None, reason=str(linux.available()))
+@needs_linux
 def test_the_model_and_this_machines_kernel_side_by_side() -> None:
     lab = Lab(scenarios.fork_sharing, compare="kernel", size="64 KiB", children=2)
     lab.write("child 1", "heap", 9)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cowlab import Machine, scenarios, trace
+from cowlab import Machine, scenarios
 from cowlab.views import pages
 from cowlab.views.palette import (
     DANGLING,
@@ -23,6 +23,7 @@ from cowlab.views.palette import (
     WRONG,
     ZERO,
 )
+from helpers.machines import after
 
 
 def codes(machine: Machine) -> dict[str, list[int]]:
@@ -121,10 +122,7 @@ def test_the_faults_of_a_rule_of_ones_own_show() -> None:
 @pytest.mark.parametrize("scale", [2, 16, 256, 512, 2048])
 @pytest.mark.parametrize("name", ["zygote", "paging", "fork_sharing", "cgroup_isolation"])
 def test_a_cell_for_many_pages_shows_the_mix_of_what_each_is(name: str, scale: int) -> None:
-    made = getattr(scenarios, name).small()
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"])
-    check_mix(machine, scale)
+    check_mix(after(getattr(scenarios, name).small()), scale)
 
 
 def check_mix(machine: Machine, scale: int) -> None:

@@ -13,14 +13,15 @@ import pytest
 from PIL import Image
 
 import cowlab
-from cowlab import Machine, OutOfMemory, engine, monitor, scenarios, trace
-from cowlab.engine.page import Tally
+from cowlab import Machine, OutOfMemory, engine, monitor, scenarios
+from cowlab.engine.rules.page import Tally
 from cowlab.views import EventLog, Gauges, GroupBoxes, ProcessTable, Timeline, words
 from cowlab.views.event_log import MARKS, last_events
 from cowlab.views.gauges import gauges
 from cowlab.views.history import History, history, positions, sampling
 from cowlab.views.piece import Soon
 from cowlab.views.timeline import LOOKS, described, series
+from helpers.machines import after
 
 PIECES = [ProcessTable, Gauges, GroupBoxes, EventLog, Timeline]
 
@@ -255,9 +256,7 @@ def test_a_machine_without_swap_has_no_gauge_of_swap() -> None:
 
 
 def test_pressure_is_read_after_waiting_for_swap() -> None:
-    x = trace.validate(scenarios.paging())
-    machine = Machine(**x["machine"])
-    trace.run_through(machine, x["ops"])
+    machine = after(scenarios.paging())
     total = machine.pressure()["some"]["total"]
     assert total
     assert f"{total / 1e6:,.3f} s in all" in repr(Gauges(machine))
@@ -322,7 +321,7 @@ def kinds_of_events() -> set[str]:
     return found | ends | {kind for kind, _ in Tally().effects()}
 
 
-MODULES = (engine.calls, engine.cgroup, engine.machine, engine.oom, engine.process, engine.shortage, monitor)
+MODULES = (engine.calls, engine.cgroup, engine.machine, engine.oom, engine.process, engine.shortage, monitor.monitor)
 
 
 def test_every_kind_of_event_has_words_and_a_letter() -> None:
@@ -395,8 +394,7 @@ def test_the_areas_add_up_to_what_is_in_use_at_each_sample(x) -> None:
     past = history(x)
     total = sum(area.bytes for area in series(past))
     for number, sample in enumerate(past.samples):
-        machine = Machine(**x["machine"])
-        trace.run_through(machine, x["ops"][: sample.position])
+        machine = after(x, sample.position)
         info = machine.meminfo()
         assert sample.data == sum(sample.pss.values()) + sample.elsewhere == (info["AnonPages"] + info["Cached"]) * 1024
         assert total[number] == sample.in_use == sample.data + info["PageTables"] * 1024

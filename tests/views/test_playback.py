@@ -9,6 +9,7 @@ import pytest
 from cowlab import Machine, OutOfMemory, scenarios, trace
 from cowlab.views import playback
 from cowlab.views.playback import Playback
+from helpers.machines import after
 
 
 def played(made) -> Playback:
@@ -16,12 +17,6 @@ def played(made) -> Playback:
     made_up.load(trace.validate(made))
     made_up.go(len(made["ops"]))
     return made_up
-
-
-def fresh(made, position):
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"][:position])
-    return machine
 
 
 @pytest.mark.parametrize("name", ["fork_sharing", "cgroup_isolation", "oom_victim", "paging", "overcommit"])
@@ -33,7 +28,7 @@ def test_any_position_is_as_a_fresh_run_to_there(name: str, monkeypatch: pytest.
     for position in [len(made["ops"]), *(rng.randint(0, len(made["ops"])) for _ in range(12)), 0]:
         one.go(position)
         assert one.position == position
-        assert one.machine.state() == fresh(made, position).state()
+        assert one.machine.state() == after(made, position).state()
 
 
 def test_where_running_again_is_slow_snapshots_are_kept_and_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,7 +44,7 @@ def test_where_running_again_is_slow_snapshots_are_kept_and_taken_up(monkeypatch
     monkeypatch.setattr(one, "_apply", lambda op: (ran.append(op), apply(op)))
     one.go(29)
     assert len(ran) == 29 - max(at for at in kept if at <= 29)
-    assert one.machine.state() == fresh(made, 29).state()
+    assert one.machine.state() == after(made, 29).state()
 
 
 def test_an_operation_that_is_refused_is_kept_and_the_others_go_on() -> None:
@@ -87,9 +82,9 @@ def test_marks_say_where_forks_copies_and_kills_are() -> None:
     marks = played(made).marks()
     kills = [mark for mark in marks if mark.kind == "kill"]
     assert [mark.process for mark in kills] == ["service"]
-    before, after = fresh(made, kills[0].position - 1), fresh(made, kills[0].position)
-    assert "service" in [process.name for process in before.processes]
-    assert "service" not in [process.name for process in after.processes]
+    position = kills[0].position
+    assert "service" in [process.name for process in after(made, position - 1).processes]
+    assert "service" not in [process.name for process in after(made, position).processes]
     assert {mark.kind for mark in played(scenarios.fork_sharing()).marks()} == {"fork", "copy"}
 
 

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from cowlab import Machine, scenarios, trace
+from cowlab import Machine, scenarios
 from cowlab.views import ProcessTable
 from cowlab.views.process_table import COLUMNS, as_html, as_text, measure
+from helpers.machines import after
 
 
 def three(**settings) -> Machine:
@@ -44,9 +45,7 @@ def test_the_html_has_the_same_cells() -> None:
 
 
 def test_the_figures_are_the_machines() -> None:
-    x = trace.validate(scenarios.paging())
-    machine = Machine(**x["machine"])
-    trace.run_through(machine, x["ops"])
+    machine = after(scenarios.paging())
     (process,), (row,) = machine.processes, measure(machine).rows
     assert process.swap
     swap_pss = sum(fields["SwapPss"] for fields in process.smaps().values()) * 1024

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cowlab import Machine, scenarios, trace
+from cowlab import Machine, scenarios
 from cowlab.views import pages
 from cowlab.views.map_words import MOST_RUNS
 from cowlab.views.marks import Sheet
@@ -30,13 +30,7 @@ from cowlab.views.palette import (
 from cowlab.views.sheet_png import png
 from cowlab.views.still import in_words, still, still_pair
 from cowlab.views.still_view import MOST_LINES, scale_for, views
-
-
-def run(name: str = "fork_sharing", **values) -> Machine:
-    made = getattr(scenarios, name)(**values)
-    machine = Machine(**made["machine"])
-    trace.run_through(machine, made["ops"])
-    return machine
+from helpers.machines import after
 
 
 def many_states() -> Machine:
@@ -74,7 +68,7 @@ def test_each_state_that_there_is_has_its_colour() -> None:
 
 
 def test_pages_in_swap_and_pages_of_files_are_seen_among_thousands() -> None:
-    seen = colours(still(run("paging")))
+    seen = colours(still(after(scenarios.paging())))
     assert min(seen[STATES[state].light] for state in (SWAPPED, FILE, PRIVATE)) > 1000
 
 
@@ -87,12 +81,12 @@ def test_one_page_among_many_in_a_cell_is_seen() -> None:
 
 
 def test_equal_machines_give_equal_pictures_and_others_do_not() -> None:
-    assert png(still(run())) == png(still(run()))
-    assert png(still(run())) != png(still(run(written_percent=50)))
+    assert png(still(after(scenarios.fork_sharing()))) == png(still(after(scenarios.fork_sharing())))
+    assert png(still(after(scenarios.fork_sharing()))) != png(still(after(scenarios.fork_sharing(written_percent=50))))
 
 
 def test_a_still_may_have_a_title_and_the_table_of_measures() -> None:
-    machine = run()
+    machine = after(scenarios.fork_sharing())
     assert size(still(machine))[0] == 1600
     assert size(still(machine))[1] > size(still(machine, table=False))[1]
     assert png(still(machine, "After the fork")) != png(still(machine))
@@ -110,7 +104,7 @@ def test_a_still_may_have_a_title_and_the_table_of_measures() -> None:
     ids=str,
 )
 def test_any_number_of_processes_and_pages_fits(values) -> None:
-    sheet = still(run(**values))
+    sheet = still(after(scenarios.fork_sharing(**values)))
     assert size(sheet)[0] == 1600 and size(sheet)[1] < 1600
     assert colours(sheet)[STATES[PRIVATE].light] > 100
 
@@ -141,7 +135,7 @@ def test_processes_without_mappings_and_machines_without_processes_can_be_drawn(
 
 
 def test_processes_that_look_the_same_are_one_block() -> None:
-    (view,) = views([run(children=3)])
+    (view,) = views([after(scenarios.fork_sharing(children=3))])
     assert [block.title for block in view.blocks] == ["parent", "child 1 to child 3"]
 
 
@@ -160,7 +154,7 @@ def test_a_cell_stands_for_as_few_pages_as_there_is_room_for(lengths: list[int],
 
 
 def test_a_frame_that_nobody_maps_any_more_is_free_in_its_place() -> None:
-    machine = run(children=1, written_percent=100)
+    machine = after(scenarios.fork_sharing(children=1, written_percent=100))
     machine["parent"].exit()
     (view,) = views([machine])
     states = view.frames.shares.argmax(axis=1)
@@ -172,28 +166,36 @@ def test_a_frame_that_nobody_maps_any_more_is_free_in_its_place() -> None:
 
 
 def test_a_pair_outlines_what_differs_and_only_that() -> None:
-    one, other = run(), run(copy_on_write=False)
+    one, other = after(scenarios.fork_sharing()), after(scenarios.fork_sharing(copy_on_write=False))
     marked, same = views([one, other])
     differs = marked.blocks[0].mappings[0].differs
     assert np.flatnonzero(differs).tolist() == list(range(8, 32))
     assert DIFFERS in marked.states and DIFFERS in same.states
-    assert DIFFERS not in views([one, run()])[0].states
+    assert DIFFERS not in views([one, after(scenarios.fork_sharing())])[0].states
 
 
 def test_pages_that_the_other_side_does_not_have_differ() -> None:
-    few, many = views([run(children=1, written_percent=0), run(children=2, written_percent=0)])
+    few, many = views(
+        [
+            after(scenarios.fork_sharing(children=1, written_percent=0)),
+            after(scenarios.fork_sharing(children=2, written_percent=0)),
+        ]
+    )
     assert few.blocks[0].mappings[0].differs.all()
     assert many.blocks[-1].mappings[0].differs.all()
 
 
 def test_both_sides_of_a_pair_are_drawn_to_one_scale() -> None:
-    small, large = views([run(size="64 KiB"), run(size="64 MiB")])
+    small, large = views([after(scenarios.fork_sharing(size="64 KiB")), after(scenarios.fork_sharing(size="64 MiB"))])
     assert small.scale == large.scale > 1
     assert small.frame_scale == large.frame_scale > 1
 
 
 def test_a_pair_as_a_picture() -> None:
-    sheet = still_pair([run(), run(copy_on_write=False)], ["copy on write", "copy at fork"])
+    sheet = still_pair(
+        [after(scenarios.fork_sharing()), after(scenarios.fork_sharing(copy_on_write=False))],
+        ["copy on write", "copy at fork"],
+    )
     assert size(sheet)[0] == 1600
     assert {STATES[PRIVATE].light, STATES[MORE].light, STATES[DIFFERS].light, INK} <= set(colours(sheet))
 
@@ -222,7 +224,7 @@ def test_every_page_and_every_frame_in_words() -> None:
 
 
 def test_large_processes_in_words_are_as_exact() -> None:
-    assert in_words(run(size="300 MiB", children=50)).splitlines()[1:] == [
+    assert in_words(after(scenarios.fork_sharing(size="300 MiB", children=50))).splitlines()[1:] == [
         "parent: heap: pages 0 to 19,199 private, pages 19,200 to 76,799 shared by 51.",
         "child 1 to child 50 (50 processes, alike): "
         "heap: pages 0 to 19,199 private, pages 19,200 to 76,799 shared by 51.",
@@ -242,7 +244,7 @@ def test_scattered_pages_are_counted_by_state(length: str) -> None:
 
 
 def test_both_ways_to_look_at_pages_tell_the_same(monkeypatch) -> None:
-    for machine in (many_states(), run("paging"), run(size="2 MiB")):
+    for machine in (many_states(), after(scenarios.paging()), after(scenarios.fork_sharing(size="2 MiB"))):
         page_by_page = in_words(machine)
         with monkeypatch.context() as patched:
             patched.setattr(pages, "MOST_CELLS", 0)

@@ -1,9 +1,0 @@
-"""The parts behind `cowlab.linux`: real processes that run a trace.
-
-    cowlab.linux ── pipes ──► conductor ── socket ──► process A ── fork ──► process B
-    (notebook)                    └─ reads /proc/PID/smaps and pagemap of A and B after every operation
-
-`host.py` says what this machine allows. `conductor.py`, `process.py` and `observe.py` run in a fresh interpreter, so
-that the notebook itself is never forked; they need the standard library and numpy, and nothing else of cowlab.
-`random_trace.py` draws the traces of `cowlab verify`.
-"""

@@ -1,0 +1,1 @@
+"""What can be seen of a machine: as Linux reports it, for views, and step by step."""

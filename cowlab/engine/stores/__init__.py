@@ -1,0 +1,1 @@
+"""Where the words of page tables, frames, swap slots and files are kept: chunks of 512."""
