@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 import numpy as np
 
-from .address_space import Area
+from .areas import Area
 from .errors import SegmentationFault
 from .many import access as access_rules
 from .many.selection import Range, Selection

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..arguments import check_flag, is_number, whole
 from ..units import PAGE_SIZE, count, format_pages, pages_in
-from . import calls
+from . import calls, kinds
 from .errors import OutOfMemory
 from .many.access import Rules
 from .process import Process, check_adj
@@ -313,7 +313,7 @@ class Machine:
         """Let `ns` nanoseconds pass."""
         self.clock_ns += ns
 
-    def stall(self, process: Process, ns: int) -> None:
+    def stall(self, process: kinds.Process, ns: int) -> None:
         """Let `process` wait for memory for `ns` nanoseconds: that is pressure in its group and those above."""
         if ns <= 0:
             return

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from ..units import PAGE_SIZE
 from . import calls
-from .address_space import AddressSpace, Area, Areas, NoFreeFrame
+from .address_space import AddressSpace
+from .areas import Area, Areas
 from .errors import SegmentationFault
+from .kinds import NoFreeFrame
 from .many.selection import Range
 from .rules.page import Faults
 from .stores import frames

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from ..arguments import check_flag, is_whole
 from ..units import PAGE_SIZE, format_pages, pages_in
 from . import calls
-from .address_space import AddressSpace, Area, Areas, NoFreeFrame
+from .address_space import AddressSpace
+from .areas import Area, Areas
 from .errors import Deadlock, Error, NoSuchProcess
+from .kinds import NoFreeFrame
 from .many import access, sweep
 from .many.access import ForkRule
 from .many.selection import Range

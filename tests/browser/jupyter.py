@@ -60,7 +60,7 @@ class JupyterLab:
             *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
             *(f"--port={self._port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={self._token}"),
             *(f"--ServerApp.root_dir={self.folder}", "--LabApp.expose_app_in_browser=True"),
-            "--ServerApp.kernel_websocket_connection_class=cowlab._jupyter.PromptConnection",
+            "--ServerApp.kernel_websocket_connection_class=cowlab.program.server.PromptConnection",
         ]
 
     def _environment(self) -> dict[str, str]:

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..address_space import Area, NoFreeFrame
+from ..areas import Area
 from ..errors import Error
+from ..kinds import Mapping, NoFreeFrame
 from ..rules import faults
 from ..rules.page import WINDOW, Page, Tally
 from ..stores.chunks import CHUNK, SHIFT, Words, expand, some
@@ -29,9 +29,6 @@ from .batchable import OWN, batched
 from .batches import Batch, OneByOne, Rule, reading
 from .effects import Work, whole_or_pages
 from .selection import Range, Scatter, Selection
-
-if TYPE_CHECKING:
-    from ..mapping import Mapping
 
 PageRule = Callable[[Page], None]
 ForkRule = Callable[[Page, Page], None]

@@ -6,15 +6,11 @@ generations (mm/vmscan.c, walk_mm). The model keeps the order of last use exactl
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from ..kinds import Mapping
 from ..stores.chunks import SHIFT, some
 from ..stores.page_table import FRAME_SHIFT, has_frame
 from ..stores.words import flatnonzero
 from .selection import Range, Run, Selection
-
-if TYPE_CHECKING:
-    from ..mapping import Mapping
 
 
 def mark(mapping: Mapping, selection: Selection) -> None:

@@ -14,11 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..address_space import Area
+from ..areas import Area
+from ..kinds import Mapping
 from ..rules.page import WINDOW
 from ..stores import frames as fr
 from ..stores.chunks import CHUNK, SHIFT, Where, Words, distinct, every, some
@@ -28,9 +28,6 @@ from ..stores.words import arange
 from .batchable import Verdict
 from .selection import Mask, Run, Scatter, Selection
 from .stand_in import BEHIND, IDLE, LOOK, MAPPERS, NAMED, Decision, Effect, StandIn, tried
-
-if TYPE_CHECKING:
-    from ..mapping import Mapping
 
 FLAGS = NEXT_FRAME - 1
 

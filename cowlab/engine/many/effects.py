@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ..address_space import Area
+from ..areas import Area
+from ..kinds import Mapping
 from ..rules.page import OWNED, Tally
 from ..stores import frames as fr
 from ..stores.chunks import SHIFT, Where, expand
@@ -12,9 +11,6 @@ from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO
 from .batches import Batch
 from .selection import Run, Selection
 from .stand_in import Change, Effect
-
-if TYPE_CHECKING:
-    from ..mapping import Mapping
 
 FLAGS = NEXT_FRAME - 1
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ..rules.cgroup import Group
+from ..kinds import Group, Machine, Mapping
 from ..stores import frames as fr
 from ..stores.chunks import CHUNK, Words, compact, every, some
 from ..stores.page_cache import SHADOW, Backing
@@ -15,10 +13,6 @@ from ..stores.page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
 from ..stores.words import arange
 from .rmap import Part, Survey
 from .selection import Run
-
-if TYPE_CHECKING:
-    from ..machine import Machine
-    from ..mapping import Mapping
 
 
 class Eviction:

@@ -7,22 +7,18 @@ from __future__ import annotations
 
 from copy import copy
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kinds import Group, Machine, Mapping
 from ..stores import frames as fr
 from ..stores.chunks import CHUNK, SHIFT, Words, distinct, expand, some
 from ..stores.page_cache import Backing
 from ..stores.page_table import FRAME_SHIFT, PRESENT, has_frame
 from ..stores.words import arange, cumsum, flatnonzero, repeat
 from .selection import Range
-
-if TYPE_CHECKING:
-    from ..machine import Machine
-    from ..mapping import Mapping
-    from ..rules.cgroup import Group
 
 
 @dataclass(frozen=True)

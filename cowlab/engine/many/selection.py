@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kinds import Mapping
 from ..stores.chunks import CHUNK, MASK, SHIFT, Table, Where, Words, compact, distinct, every, expand
 from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, has_frame, is_swapped
 from ..stores.words import arange, flatnonzero
 
 if TYPE_CHECKING:
-    from ..mapping import Mapping
     from ..stores.frames import Frames
     from ..stores.page_table import PageTable
 

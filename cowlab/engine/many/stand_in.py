@@ -12,15 +12,13 @@ a rule that asks more of it (is it 7? is it even?) makes the pages differ, and i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from ..address_space import Area
+from ..areas import Area
+from ..kinds import Mapping
 from ..rules.page import Page, Tally
 from ..stores import frames as fr
 from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED
-
-if TYPE_CHECKING:
-    from ..mapping import Mapping
 
 LOOK = fr.KIND | fr.EXCLUSIVE | fr.CACHED
 """What rules ask of a frame's word, beside the number of mappers: none, one, or more."""

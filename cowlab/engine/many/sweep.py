@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from ..address_space import Area
+from ..areas import Area
+from ..kinds import Mapping
 from ..rules.page import Page, Tally
 from .batchable import batched
 from .batches import Batch, OneByOne, Rule
 from .effects import Work, whole_or_pages
 from .selection import Range
-
-if TYPE_CHECKING:
-    from ..mapping import Mapping
 
 
 def copy_at_once(page: Page, child: Page) -> None:

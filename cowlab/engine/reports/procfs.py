@@ -17,7 +17,7 @@ from ..stores.page_table import DIRTY, has_frame, is_swapped
 from ..stores.words import arange
 
 if TYPE_CHECKING:
-    from ..address_space import Area
+    from ..areas import Area
     from ..machine import Machine
     from ..mapping import Mapping
     from ..process import Process

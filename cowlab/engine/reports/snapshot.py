@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, NamedTuple
 
-from ..address_space import Area
-from ..mapping import Mapping
+from ..areas import Area
+from ..kinds import Mapping
 from ..rules.page import Tally
 from ..stores import frames as fr
 from ..stores.page_table import DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...units import PAGE_SIZE
-from ..address_space import Family
+from ..areas import Family
 from ..stores.chunks import CHUNK, SHIFT, Table, Words
 from ..stores.frames import Frames
 from ..stores.page_cache import Backing

@@ -27,8 +27,8 @@ from types import FrameType, FunctionType
 from typing import Any, NamedTuple
 
 from ...arguments import is_whole
-from ..address_space import NoFreeFrame
 from ..errors import Error
+from ..kinds import NoFreeFrame
 from ..mapping import Mapping
 from ..rules.page import Faults, Page, Tally
 from ..stores import frames as fr

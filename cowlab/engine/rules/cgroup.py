@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from ...arguments import check_flag
 from ...units import PAGE_SIZE, count, format_pages, pages_in
+from .. import kinds
 from ..errors import GroupBusy
 from ..reports.pressure import Pressure
 from ..stores.frames import ANON, FILE, GROUP_SHIFT, GROUPS, SHMEM, TABLES
@@ -214,7 +215,7 @@ class Group:
         """The processes of this group, then of those below it, in the order in which Linux walks them."""
         return [*self.processes, *(process for child in self.children for process in child.members())]
 
-    def holds(self, group: Group) -> bool:
+    def holds(self, group: kinds.Group) -> bool:
         """Is `group` this one, or below it?"""
         return any(each is self for each in group.upward())
 
@@ -305,7 +306,7 @@ class Groups(dict[str, Group]):
         """The group that a frame with that word is charged to."""
         return self.by_number[word >> GROUP_SHIFT & GROUPS - 1]
 
-    def inside(self, domain: Group) -> NDArray[np.bool_]:
+    def inside(self, domain: kinds.Group) -> NDArray[np.bool_]:
         """For each number in frames' words: is it of `domain` or of a group below it?"""
         return np.array([domain.holds(group) for group in self.by_number], np.bool_)
 

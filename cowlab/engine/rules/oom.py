@@ -13,14 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ...units import PAGE_SIZE, format_pages
-
-if TYPE_CHECKING:
-    from ..machine import Machine
-    from ..process import Process
-    from .cgroup import Group
+from ..kinds import Group, Machine, Process
 
 NEVER = -1000
 """The oom_score_adj of a process that is never chosen."""

@@ -6,17 +6,13 @@ of. Each action that the kernel counts is counted here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ..address_space import Area
+from ..areas import Area
+from ..kinds import Mapping
 from ..stores import frames as fr
 from ..stores.chunks import SHIFT
 from ..stores.page_cache import SHADOW, Backing
 from ..stores.page_table import ALONE, DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, entry_for
 from ..tally import Faults, Tally
-
-if TYPE_CHECKING:
-    from ..mapping import Mapping
 
 __all__ = ["OWNED", "WINDOW", "Faults", "Page", "Tally"]
 

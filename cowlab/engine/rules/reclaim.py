@@ -21,20 +21,15 @@ Totals, faults and contents follow Linux; which page goes, and how many at once,
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
+from ..kinds import Group, Machine
 from ..many.page_out import Eviction
 from ..many.rmap import Survey
 from ..stores import frames as fr
 from ..stores.chunks import CHUNK, Words, distinct
 from ..stores.words import cumsum
 from . import replacement as evict
-from .cgroup import Group
-
-if TYPE_CHECKING:
-    from ..machine import Machine
 
 MOST_AT_ONCE = 1 << 15
 """Pages in a batch, at most (128 MiB); it is a 64th of RAM, or of the group's limit, where that is less."""

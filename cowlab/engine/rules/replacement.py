@@ -23,11 +23,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..kinds import Machine
 from ..stores import frames as fr
 from ..stores.chunks import Words
 
 if TYPE_CHECKING:
-    from ..machine import Machine
     from ..many.rmap import Survey
 
 

@@ -8,19 +8,13 @@ __alloc_pages_slowpath; mm/memcontrol.c, try_charge_memcg).
 from __future__ import annotations
 
 import errno
-from typing import TYPE_CHECKING
 
 from ...units import format_pages
-from ..address_space import NoFreeFrame
 from ..errors import Deadlock, OutOfMemory, ProcessKilled
+from ..kinds import Group, Machine, NoFreeFrame, Process
 from . import oom
 from .oom import Killer
 from .reclaim import Reclaim
-
-if TYPE_CHECKING:
-    from ..machine import Machine
-    from ..process import Process
-    from .cgroup import Group
 
 BATCH = 64  # pages: MEMCG_CHARGE_BATCH, after so many charges a process over memory.high is looked at
 SECOND = 10**9

@@ -36,7 +36,9 @@ def own_integers(source: str) -> Iterator[str]:
 
 def test_nothing_leaves_the_size_of_integers_to_numpy() -> None:
     on_linux_alone = PACKAGE / "linux"
-    read = [path for path in PACKAGE.rglob("*.py") if path != Path(words.__file__) and on_linux_alone not in path.parents]
+    read = [
+        path for path in PACKAGE.rglob("*.py") if path != Path(words.__file__) and on_linux_alone not in path.parents
+    ]
     found = {path.relative_to(PACKAGE): list(own_integers(path.read_text(encoding="utf-8"))) for path in read}
     assert len(found) > 100
     assert {path: calls for path, calls in found.items() if calls} == {}
