@@ -23,6 +23,7 @@ from .stores.chunks import Words, every, some
 from .stores.frames import Frames
 from .stores.page_cache import Backing
 from .stores.page_table import FRAME_SHIFT, PageTable, Tables, has_frame, is_swapped
+from .stores.words import arange, flatnonzero
 
 if TYPE_CHECKING:
     from .process import Process
@@ -143,7 +144,7 @@ class Mapping:
         first, last = self._bounds(start, stop)
         if last > self.pages:
             raise SegmentationFault(EFAULT, self._outside(max(first, self.pages)))
-        entries = self.table.get(np.arange(first, last))
+        entries = self.table.get(arange(first, last))
         mapped = has_frame(entries)
         counts = np.zeros(len(entries), np.int64)
         counts[mapped] = self.frames.words.get(entries[mapped] >> FRAME_SHIFT) >> frames.COUNT_SHIFT
@@ -229,7 +230,7 @@ class Mapping:
         """The ranges that a call on a range or on scattered pages covers; without either, what is still mapped."""
         if pages is not None:
             numbers = self._numbers(start, stop, pages)
-            groups = np.split(numbers, np.flatnonzero(np.diff(numbers) != 1) + 1) if len(numbers) else []
+            groups = np.split(numbers, flatnonzero(np.diff(numbers) != 1) + 1) if len(numbers) else []
             return [(int(group[0]), int(group[-1]) + 1) for group in groups]
         if start is None and stop is None:
             return [(area.start, area.stop) for area in self.areas]

@@ -43,11 +43,11 @@ class Rates:
     def at(self, instants: list[int], now: int, counters: np.ndarray) -> dict[str, np.ndarray]:
         """{name: rate a second at each instant, since the instant before}, for instants of the call that ended now."""
         before, counted = self.last
-        parts = np.array([(instant - before) / (now - before) for instant in instants])
+        parts = np.array([(instant - before) / (now - before) for instant in instants], np.float64)
         reached = counted + parts[:, None] * (counters - counted)
         grown = np.diff(reached, axis=0, prepend=self.sampled[1][None])
         ends = [self.sampled[0], *instants]
-        seconds = np.array([(end - start) / SECOND for start, end in pairwise(ends)])
+        seconds = np.array([(end - start) / SECOND for start, end in pairwise(ends)], np.float64)
         self.sampled = instants[-1], reached[-1]
         return dict(zip(RATES, _per_rate(grown / seconds[:, None]), strict=True))
 

@@ -199,4 +199,4 @@ def _evenly(items: Sequence[int], n: int) -> list[int]:
     """At most `n` of `items`, the first and the last among them if `n` is 2 or more."""
     if len(items) <= n:
         return list(items)
-    return [items[i] for i in np.linspace(0, len(items) - 1, n).round().astype(int).tolist()]
+    return [items[i] for i in np.linspace(0, len(items) - 1, n).round().astype(np.int64).tolist()]

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from .. import linux, trace
 from ..arguments import whole
 from ..engine import Machine, Process
+from ..engine.stores.words import arange, bincount
 from ..readable import Readable
 from ..units import PAGE_SIZE, count, format_pages
 from . import pages
@@ -77,7 +78,7 @@ def differences(model_codes: Codes, kernel_codes: Codes) -> Marks:
         raise ValueError(
             f"{len(model_codes)} pages of the model and {len(kernel_codes)} of the kernel are not the same region"
         )
-    return np.asarray(model_as_kernel_sees(model_codes) != kernel_codes)
+    return np.asarray(model_as_kernel_sees(model_codes) != kernel_codes, np.bool_)
 
 
 # A trace on both sides ----------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ class KernelRun(Readable):
         if ours and theirs and len(ours.codes) == len(theirs.codes):
             return differences(ours.codes, theirs.codes)
         longest = max(len(side.codes) for side in (ours, theirs) if side)
-        return np.full(longest, self.reason is None)
+        return np.full(longest, self.reason is None, np.bool_)
 
     @property
     def agrees(self) -> bool:
@@ -418,9 +419,9 @@ def _single(codes: Codes, differ: Marks) -> pages.Records:
 
 def _mixed(codes: Codes, differ: Marks, scale: int) -> pages.Records:
     """A cell for `scale` pages: the share of each state; the last byte marks cells with a page that differs."""
-    cell = np.arange(len(codes)) // scale
+    cell = arange(len(codes)) // scale
     cells = -(-len(codes) // scale)
-    counts = np.bincount(cell * pages.CODES + codes, minlength=cells * pages.CODES).reshape(-1, pages.CODES)
+    counts = bincount(cell * pages.CODES + codes, minlength=cells * pages.CODES).reshape(-1, pages.CODES)
     shares = pages.shares_of(counts)
     shares[np.unique(cell[differ]), DIFFERS] = 1
     return shares

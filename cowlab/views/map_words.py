@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ..engine import Machine, Mapping
 from ..engine.reports import pagemap
+from ..engine.stores.words import arange, bincount, cumsum, flatnonzero, repeat
 from ..units import PAGE_SIZE, count, format_size
 from . import pages
 from .palette import FILE, LEAKED, MORE, PRIVATE, STATES, TWO, UNTOUCHED
@@ -83,13 +84,13 @@ class Stretches:
         """The stretches in order, neighbours of one look joined."""
         order = np.argsort(self.start)
         start, looks = self.start[order], self.looks[order]
-        first = np.flatnonzero(np.diff(looks, prepend=-1))
+        first = flatnonzero(np.diff(looks, prepend=-1))
         stops = [*start[first[1:]].tolist(), int(self.pages.sum())]
         found = zip(start[first].tolist(), stops, looks[first].tolist(), strict=True)
         return [(begin, stop, look & 255, look >> 8) for begin, stop, look in found]
 
     def _tally(self) -> str:
-        pages_of = np.bincount(self.looks & 255, self.pages, len(STATES)).astype(np.int64).tolist()
+        pages_of = bincount(self.looks & 255, self.pages, len(STATES)).tolist()
         told = ", ".join(f"{n:,} {word(state)}" for state, n in enumerate(pages_of) if n)
         return f"of {count(int(self.pages.sum()), 'page', 'pages')} {told}"
 
@@ -112,7 +113,7 @@ def _stretches(machine: Machine) -> Iterator[tuple[str, str, Stretches]]:
         for strip in pages.strips(machine, 1):
             looks = strip.records[:, 0].astype(np.int64)
             one = np.ones(strip.pages, np.int64)
-            yield strip.process, strip.mapping, Stretches(np.arange(strip.pages), one, looks & 255 | looks >> 16 << 8)
+            yield strip.process, strip.mapping, Stretches(arange(strip.pages), one, looks & 255 | looks >> 16 << 8)
         return
     mappings = [mapping for process in machine.processes for mapping in process.mappings.values() if mapping.size]
     number, start, size, looks = _together(machine, mappings)
@@ -137,11 +138,11 @@ def _with_holes(
     mappings: list[Mapping], found: pagemap.Stretches, codes: NDArray[np.int64]
 ) -> tuple[pagemap.Stretches, NDArray[np.int64]]:
     """A hole may begin within a stretch of pages without entries: those are looked at one by one."""
-    torn = np.array([mapping.size < mapping.pages * PAGE_SIZE for mapping in mappings])[found.mapping]
+    torn = np.array([mapping.size < mapping.pages * PAGE_SIZE for mapping in mappings], np.bool_)[found.mapping]
     torn &= codes == UNTOUCHED
-    number, start = (np.repeat(part[torn], found.pages[torn]) for part in (found.mapping, found.start))
+    number, start = (repeat(part[torn], found.pages[torn]) for part in (found.mapping, found.start))
     length = found.pages[torn]
-    start = start + np.arange(len(start)) - np.repeat(np.cumsum(length) - length, length)
+    start = start + arange(len(start)) - repeat(cumsum(length) - length, length)
     single = np.full(len(start), UNTOUCHED, np.int64)
     for n in np.unique(number):
         whole = np.full(mappings[n].pages, UNTOUCHED, np.int64)

@@ -19,6 +19,7 @@ import traitlets
 from .. import trace
 from ..engine import Error, Machine
 from ..engine.reports import pagemap
+from ..engine.stores.words import flatnonzero
 from . import pages, words
 from .inside import Inside
 from .map_words import in_words
@@ -451,13 +452,13 @@ def _effects(before: Scene, now: Scene) -> list[Message]:
 
 
 def _strip_effects(strip: pages.Strip, was: pages.Records) -> tuple[list[Message], np.ndarray]:
-    moved = np.flatnonzero(was[:, 1] != strip.records[:, 1])
+    moved = flatnonzero(was[:, 1] != strip.records[:, 1])
     old, new = was[moved, 1], strip.records[moved, 1]
     copied = moved[(old != pages.NO_FRAME) & (new != pages.NO_FRAME)]
     filled = moved[(old == pages.NO_FRAME) & (new != pages.NO_FRAME)]
     same = (was[:, 1] == strip.records[:, 1]) & (was[:, 1] != pages.NO_FRAME)
     taken = same & ((~was[:, 0] & strip.records[:, 0]) >> 8 & pages.WRITABLE).astype(np.bool_)
-    kinds = (("copy", copied), ("zero_fill", filled), ("reuse", np.flatnonzero(taken)))
+    kinds = (("copy", copied), ("zero_fill", filled), ("reuse", flatnonzero(taken)))
     effects = [
         {
             "kind": kind,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..engine import Machine, Mapping
 from ..engine.reports import histogram as mixes
 from ..engine.reports import pagemap
+from ..engine.stores.words import arange, bincount, cumsum, flatnonzero, repeat
 from .palette import (
     COPIED,
     DANGLING,
@@ -107,8 +108,8 @@ def grid(machine: Machine, scale: int, shown: int, midway: bool = False) -> Grid
         codes = frame_codes(kind, mappers)
         codes[codes == LEAKED] = nobody
         records: Records = np.empty((shown, 2), np.uint32)
-        records[:, 0] = np.repeat(codes | np.minimum(mappers, 0xFFFF) << 16, length)
-        records[:, 1] = np.arange(shown)
+        records[:, 0] = repeat(codes | np.minimum(mappers, 0xFFFF) << 16, length)
+        records[:, 1] = arange(shown)
     else:
         records = shares_of(mixes.frames(machine, shown, scale, _states(nobody=nobody, free=FREE, cached=SWAPPED)))
     return Grid(scale, shown, memory.used + memory.tables, memory.tables, memory.free, memory.total, records)
@@ -129,10 +130,10 @@ def changed(before: Records | None, now: Records) -> list[tuple[int, int]]:
         kept = min(len(before), len(now))
         words = before[:kept].view(np.uint64) != now[:kept].view(np.uint64)  # one word a cell, or two
         differ[:kept] = words[:, 0] | words[:, -1]
-    cells = np.flatnonzero(differ)
+    cells = flatnonzero(differ)
     if not len(cells):
         return []
-    gaps = np.flatnonzero(np.diff(cells) > NEAR)
+    gaps = flatnonzero(np.diff(cells) > NEAR)
     return list(zip(cells[[0, *gaps + 1]].tolist(), (cells[[*gaps, -1]] + 1).tolist(), strict=True))
 
 
@@ -183,7 +184,7 @@ def _mark_wrong_counts(records: list[Records], looks: list[pagemap.Seen]) -> Non
     frames = np.concatenate([seen.frame[seen.present] for seen in looks] or [np.zeros(0, np.int64)])
     if not len(frames):
         return
-    mappers = np.bincount(frames)
+    mappers = bincount(frames)
     if (mappers[frames] == np.concatenate([seen.mappers[seen.present] for seen in looks])).all():
         return  # as the engine's own rules leave it
     for cells, seen in zip(records, looks, strict=True):
@@ -207,7 +208,7 @@ def frame_codes(kind: NDArray[np.int64], mappers: NDArray[np.int64]) -> NDArray[
 def _mixed(machine: Machine, mappings: list[Mapping], scale: int) -> list[Records]:
     cells = [-(-mapping.pages // scale) for mapping in mappings]
     shares = shares_of(mixes.pages(machine, mappings, scale, _states(nobody=WRONG, free=DANGLING, cached=WRONG)))
-    return [shares[stop - n : stop] for n, stop in zip(cells, np.cumsum(cells), strict=True)]
+    return [shares[stop - n : stop] for n, stop in zip(cells, cumsum(cells), strict=True)]
 
 
 def _states(nobody: int, free: int, cached: int) -> Codes:
@@ -220,7 +221,7 @@ def _states(nobody: int, free: int, cached: int) -> Codes:
 
 def shares_of(counts: NDArray[np.int64]) -> Records:
     """Counts as shares in 255ths: each state that occurs has one at least, and the largest gives what that takes."""
-    total, rows = counts.sum(axis=1), np.arange(len(counts))
+    total, rows = counts.sum(axis=1), arange(len(counts))
     shares: Codes = (counts * (255 / np.maximum(total, 1))[:, None]).astype(np.uint8)
     shares += (counts > 0) & (shares == 0)
     shares[rows, counts.argmax(axis=1)] += (255 * (total > 0) - shares.sum(axis=1, dtype=np.int64)).astype(np.uint8)

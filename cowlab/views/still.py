@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from ..engine import Machine
+from ..engine.stores.words import flatnonzero
 from ..units import PAGE_SIZE, count, format_size
 from .map_words import headline, in_words, word
 from .marks import WIDTH, Box, Sheet, text_width
@@ -188,7 +187,7 @@ def _runs(cells: Cells) -> Iterator[tuple[int, int, int]]:
     looks = cells.looks
     for row in range(cells.lines):
         line = looks[row * COLUMNS : (row + 1) * COLUMNS]
-        starts = [0, *(np.flatnonzero((line[1:] != line[:-1]).any(axis=1)) + 1).tolist()]
+        starts = [0, *(flatnonzero((line[1:] != line[:-1]).any(axis=1)) + 1).tolist()]
         for start, stop in zip(starts, [*starts[1:], len(line)], strict=True):
             yield start, stop, row
 

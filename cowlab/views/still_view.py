@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ..engine import Machine
 from ..engine.reports import pagemap
+from ..engine.stores.words import arange, cumsum, flatnonzero
 from . import pages
 from .palette import DIFFERS, TABLE
 from .process_table import Measures, measure
@@ -84,7 +85,7 @@ class View:
     def states(self) -> set[int]:
         """What the legend explains."""
         parts = [self.frames, *(cells for block in self.blocks for cells in block.mappings)]
-        found = {state for cells in parts for state in np.flatnonzero(cells.shares.any(axis=0)).tolist()}
+        found = {state for cells in parts for state in flatnonzero(cells.shares.any(axis=0)).tolist()}
         found |= {DIFFERS} if any(cells.differs.any() for cells in parts) else set()
         return found | ({TABLE} if self.measures.page_tables else set())
 
@@ -136,14 +137,14 @@ def _cells(name: str, scale: int, records: pages.Records) -> Cells:
     if scale > 1:
         return Cells(name, _levels(records.astype(np.int64)), np.zeros(len(records), np.int64), same)
     shares = np.zeros((len(records), pages.CODES), np.int64)
-    shares[np.arange(len(records)), records[:, 0] & 255] = LEVELS
+    shares[arange(len(records)), records[:, 0] & 255] = LEVELS
     return Cells(name, shares, records[:, 0].astype(np.int64) >> 16, same)
 
 
 def _levels(shares: Shares) -> Shares:
     """Shares in 255ths as levels: each is rounded up, and the largest gives what that takes."""
     levels = -(-shares * LEVELS // 255)
-    levels[np.arange(len(levels)), levels.argmax(axis=1)] += LEVELS - levels.sum(axis=1)
+    levels[arange(len(levels)), levels.argmax(axis=1)] += LEVELS - levels.sum(axis=1)
     return levels
 
 
@@ -173,5 +174,5 @@ def _blocks(machine: Machine, cells: dict[str, list[Cells]]) -> list[Block]:
 
 def _kept(blocks: Sequence[Block]) -> int:
     """How many blocks there is room for: one at least."""
-    lines = np.cumsum([block.lines for block in blocks])
+    lines = cumsum([block.lines for block in blocks])
     return max(1, int(np.searchsorted(lines, MOST_LINES, side="right")))

@@ -67,6 +67,7 @@ def test_every_public_class_and_method_says_what_it_does():
 BLOCKED = ("jupyter", "jupyterlab", "notebook", "IPython", "ipywidgets", "anywidget", "traitlets", "matplotlib")
 
 
+@pytest.mark.outside_browsers
 def test_importing_cowlab_needs_neither_jupyter_nor_matplotlib():
     program = f"""
 import sys
@@ -84,6 +85,7 @@ print(heap.write())
     assert run.stdout == "Faults(minor=1, major=0, zeroed=1, copied=0, reused=0)\n", run.stderr
 
 
+@pytest.mark.outside_browsers
 def test_importing_cowlab_needs_no_module_that_a_browsers_python_lacks():
     program = """
 import sys

@@ -1,5 +1,6 @@
 """What Linux does, in small examples. Figures in KiB are those of /proc/PID/smaps, measured on Linux 6.18."""
 
+import errno
 from itertools import permutations
 
 import pytest
@@ -347,7 +348,7 @@ def test_dontneed_drops_the_pages_on_both_sides_of_a_hole_and_says_ENOMEM(parent
     heap.munmap(10, 20)
     with pytest.raises(cowlab.SegmentationFault) as error:
         heap.dontneed(5, 25)
-    assert error.value.errno == 12
+    assert error.value.errno == errno.ENOMEM
     assert parent.rss == 20 * PAGE
 
 
@@ -356,7 +357,7 @@ def test_protect_stops_at_a_hole_and_says_ENOMEM(parent):
     heap.munmap(10, 20)
     with pytest.raises(cowlab.SegmentationFault) as error:
         heap.protect("r", 5, 25)
-    assert error.value.errno == 12
+    assert error.value.errno == errno.ENOMEM
     heap.write(20, 25)
     with pytest.raises(cowlab.SegmentationFault):
         heap.write(5)

@@ -348,6 +348,7 @@ def test_the_explosion_on_64_gib_ends_in_kills() -> None:
     assert victims(machine) == [f"worker {n}" for n in range(100, 30, -1)]
 
 
+@pytest.mark.outside_browsers
 def test_scenarios_import_neither_jupyter_nor_matplotlib() -> None:
     code = "import sys, cowlab.scenarios; print({'matplotlib', 'ipywidgets', 'IPython'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "set()\n"

@@ -303,6 +303,7 @@ def test_the_description_is_the_same_each_time_and_has_no_address(lab: Lab) -> N
 # Long work ------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.outside_browsers
 def test_long_work_goes_in_slices_and_the_newest_value_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cowlab.views.lab.FIRST_SLICE", 0.0)
     monkeypatch.setattr("cowlab.views.lab.SLICE", 0.0)
@@ -322,6 +323,7 @@ def test_long_work_goes_in_slices_and_the_newest_value_wins(monkeypatch: pytest.
     assert not lab.scrub.busy
 
 
+@pytest.mark.outside_browsers
 def test_long_work_can_be_cancelled_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cowlab.views.lab.FIRST_SLICE", 0.0)
     monkeypatch.setattr("cowlab.views.lab.SLICE", 0.0)
@@ -339,6 +341,7 @@ def test_long_work_can_be_cancelled_where_it_is(monkeypatch: pytest.MonkeyPatch)
     assert not lab.scrub.busy
 
 
+@pytest.mark.outside_browsers
 def test_a_job_takes_the_place_of_the_one_before_it() -> None:
     done: list[str] = []
 

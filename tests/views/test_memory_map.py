@@ -203,6 +203,7 @@ def test_inside_a_fault_the_machine_stands_still_and_the_end_is_a_plain_write(ma
     assert machine.state() == plain.state()
 
 
+@pytest.mark.outside_browsers
 def test_many_changes_in_one_turn_of_the_loop_are_drawn_once(machine: Machine) -> None:
     async def busy() -> int:
         browser = Browser(MemoryMap(machine))

@@ -119,6 +119,7 @@ def test_its_html_is_closed_and_escaped(kind) -> None:
         assert not {"script"} & {tag for tag, _ in Page(html).elements}
 
 
+@pytest.mark.outside_browsers
 @pytest.mark.parametrize("kind", PIECES)
 def test_ten_thousand_writes_in_one_turn_of_a_loop_are_drawn_once(kind, machine) -> None:
     heap = machine["parent"]["heap"]
@@ -176,6 +177,7 @@ def test_a_closed_piece_and_one_that_shows_another_machine_follow_no_longer(kind
     assert drawn == [other]
 
 
+@pytest.mark.outside_browsers
 def test_soon_calls_in_each_loop_that_it_is_asked_in_even_after_one_that_ended_early() -> None:
     calls = []
     soon = Soon(lambda: calls.append(1))
@@ -200,6 +202,7 @@ def test_soon_calls_in_each_loop_that_it_is_asked_in_even_after_one_that_ended_e
     assert len(calls) == 2
 
 
+@pytest.mark.outside_browsers
 def test_soon_that_was_made_up_for_or_cancelled_does_not_call_again() -> None:
     calls = []
     soon = Soon(lambda: calls.append(1))

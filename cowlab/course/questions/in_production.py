@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ... import scenarios, trace
 from ...engine import Machine, Mapping, Process
+from ...engine.stores.words import arange
 from ...units import PAGE_SIZE, format_size, parse_size
 from .. import Estimate, Prediction, Question, Quiz
 
@@ -233,7 +234,7 @@ def given_back(percent_freed: int, a_page: int = VALUES_A_PAGE, pages: int = 25_
     heap.write()
     before = heap.rss
     kept = pages_of(pages * a_page, 100 - percent_freed, a_page)
-    heap.dontneed(pages=np.setdiff1d(np.arange(pages), kept))
+    heap.dontneed(pages=np.setdiff1d(arange(pages), kept))
     return 1 - heap.rss / before
 
 

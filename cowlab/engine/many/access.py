@@ -23,6 +23,7 @@ from ..rules.page import WINDOW, Page, Tally
 from ..stores.chunks import CHUNK, SHIFT, Words, expand, some
 from ..stores.frames import ANON, OWNER
 from ..stores.page_table import FRAME_SHIFT, GIB_SHIFT, PRESENT, WRITABLE, ZERO, is_swapped
+from ..stores.words import cumsum, flatnonzero, repeat
 from . import ages
 from .batchable import OWN, batched
 from .batches import Batch, OneByOne, Rule, reading
@@ -224,11 +225,12 @@ def fitting(mapping: Mapping, selection: Selection, batches: list[Batch]) -> int
         return len(selection)
     parts = _tables_needed(mapping, selection) if tables and mapping.space.tables_take_frames else []
     parts += [_needs(batch, selection) for batch in batches if batch.effect.taken]
+    sizes = [len(at) for at, _, _ in parts]
     position = np.concatenate([at for at, _, _ in parts])
-    each = np.repeat([taken for _, taken, _ in parts], [len(at) for at, _, _ in parts])
-    weight = np.repeat([weight for _, _, weight in parts], [len(at) for at, _, _ in parts])
+    each = repeat(np.array([taken for _, taken, _ in parts], np.int64), sizes)
+    weight = repeat(np.array([weight for _, _, weight in parts], np.int64), sizes)
     order = np.argsort(position, kind="stable")
-    total = np.cumsum((each * weight)[order])
+    total = cumsum((each * weight)[order])
     first = int(np.searchsorted(total, room, side="right"))  # the first that does not fit as a whole
     i = order[first]
     left = room - (int(total[first - 1]) if first else 0)
@@ -263,9 +265,9 @@ def by_area(mapping: Mapping, pages: Words) -> Iterator[tuple[Area, Scatter]]:
 
 
 def _groups(mapping: Mapping, pages: Words) -> list[Words]:
-    starts = np.array([area.start for area in mapping.areas])
+    starts = np.array([area.start for area in mapping.areas], np.int64)
     owner = np.searchsorted(starts, pages, side="right") - 1
     if 2 * len(pages) + mapping.table.missing_tables(Scatter(pages).chunks) <= mapping.space.room:
         _, first = np.unique(owner, return_index=True)
         return [pages[owner == owner[i]] for i in sorted(first.tolist())]
-    return np.split(pages, np.flatnonzero(np.diff(owner)) + 1)  # RAM may end among them: one stretch after the other
+    return np.split(pages, flatnonzero(np.diff(owner)) + 1)  # RAM may end among them: one stretch after the other

@@ -6,11 +6,10 @@ generations (mm/vmscan.c, walk_mm). The model keeps the order of last use exactl
 
 from __future__ import annotations
 
-import numpy as np
-
 from ..kinds import Mapping
 from ..stores.chunks import SHIFT, some
 from ..stores.page_table import FRAME_SHIFT, has_frame
+from ..stores.words import flatnonzero
 from .selection import Range, Run, Selection
 
 
@@ -25,7 +24,7 @@ def mark(mapping: Mapping, selection: Selection) -> None:
         return
     entries = mapping.table.get(selection.order)
     mapped = has_frame(entries)
-    frames.ages.set(entries[mapped] >> FRAME_SHIFT, base + np.flatnonzero(mapped))  # of a page twice, the last counts
+    frames.ages.set(entries[mapped] >> FRAME_SHIFT, base + flatnonzero(mapped))  # of a page twice, the last counts
 
 
 def _mark_run(run: Run, base: int) -> None:

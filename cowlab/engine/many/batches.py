@@ -24,6 +24,7 @@ from ..stores import frames as fr
 from ..stores.chunks import CHUNK, SHIFT, Where, Words, distinct, every, some
 from ..stores.page_cache import SHADOW
 from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO, has_frame, is_swapped
+from ..stores.words import arange
 from .batchable import Verdict
 from .selection import Mask, Run, Scatter, Selection
 from .stand_in import BEHIND, IDLE, LOOK, MAPPERS, NAMED, Decision, Effect, StandIn, tried
@@ -251,7 +252,7 @@ def _windows_read(rule: Rule, run: Run, selection: Selection) -> list[Batch]:
     pages = run.numbers()
     assert backing
     first = _first_touched(pages, selection)
-    grid = distinct(pages // WINDOW)[:, None] * WINDOW + np.arange(WINDOW)
+    grid = distinct(pages // WINDOW)[:, None] * WINDOW + arange(WINDOW)
     grid = grid[(grid >= area.start) & (grid < area.stop)]
     free = (backing.table.get(grid) & PRESENT != 0) & (mapping.table.get(grid) & (PRESENT | SWAPPED) == 0)
     near = grid[free & ~np.isin(grid, first)]

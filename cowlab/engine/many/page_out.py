@@ -10,6 +10,7 @@ from ..stores import frames as fr
 from ..stores.chunks import CHUNK, Words, compact, every, some
 from ..stores.page_cache import SHADOW, Backing
 from ..stores.page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
+from ..stores.words import arange
 from .rmap import Part, Survey
 from .selection import Run
 
@@ -110,7 +111,7 @@ class Eviction:
 
     def _as_pages(self, survey: Survey, units: Words) -> int:
         pages = survey.split(units)
-        return self._swap_out(pages, np.arange(len(pages.frames)), whole=False)
+        return self._swap_out(pages, arange(len(pages.frames)), whole=False)
 
     def _with_room(self, survey: Survey, units: Words, whole: bool) -> Words:
         """Those of `units` that the swap area, and the swap limits of their groups, have room for."""

@@ -17,6 +17,7 @@ from ..stores import frames as fr
 from ..stores.chunks import CHUNK, SHIFT, Words, distinct, expand, some
 from ..stores.page_cache import Backing
 from ..stores.page_table import FRAME_SHIFT, PRESENT, has_frame
+from ..stores.words import arange, cumsum, flatnonzero, repeat
 from .selection import Range
 
 
@@ -50,8 +51,8 @@ class Survey:
     def _walk(self) -> None:
         machine = self.machine
         for backing in machine.backings():
-            words = backing.table.get(np.arange(backing.pages))
-            here = np.flatnonzero(words & PRESENT)
+            words = backing.table.get(arange(backing.pages))
+            here = flatnonzero(words & PRESENT)
             self._add(backing, False, words[here] >> FRAME_SHIFT, here)
         for process in machine.processes:
             for mapping in process.mappings.values():
@@ -78,7 +79,7 @@ class Survey:
     def _add(self, holder: Mapping | Backing, whole: bool, frames: Words, at: Words) -> None:
         inside = self._is_inside(frames, whole)
         if inside.any():
-            number = np.full(int(np.count_nonzero(inside)), len(self.holders))
+            number = np.full(int(np.count_nonzero(inside)), len(self.holders), np.int64)
             self._links[whole].append(np.stack([frames[inside], number, at[inside]]))
         self.holders.append(holder)
 
@@ -105,8 +106,8 @@ class Survey:
         chunk_units, pages_units = distinct(np.sort(whole[0])), distinct(np.sort(pages[0]))
         frames = self.machine.frames
         self.frames = np.concatenate([chunk_units, pages_units])
-        self.whole = np.arange(len(self.frames)) < len(chunk_units)
-        self.weights = np.where(self.whole, CHUNK, 1)
+        self.whole = arange(len(self.frames)) < len(chunk_units)
+        self.weights = np.where(self.whole, CHUNK, 1).astype(np.int64)
         self.words = np.concatenate([frames.words.first[chunk_units], frames.words.get(pages_units)])
         self.ages = np.concatenate([frames.ages.first[chunk_units], frames.ages.get(pages_units)])
         links = np.concatenate([whole, pages], axis=1)
@@ -116,7 +117,7 @@ class Survey:
         links, unit = links[:, links[1] >= 0], unit[links[1] >= 0]
         order = np.argsort(unit, kind="stable")
         self.unit, self.holder, self.at = unit[order], links[1][order], links[2][order]
-        self.start = np.searchsorted(self.unit, np.arange(len(self.frames) + 1))
+        self.start = np.searchsorted(self.unit, arange(len(self.frames) + 1))
 
     @property
     def kinds(self) -> Words:
@@ -129,21 +130,21 @@ class Survey:
 
     def keep(self, units: NDArray[np.bool_]) -> None:
         """Forget the units where `units` is false."""
-        number = np.cumsum(units) - 1
+        number = cumsum(units) - 1
         links = units[self.unit]
         self.unit, self.holder, self.at = number[self.unit[links]], self.holder[links], self.at[links]
         self.frames, self.whole, self.weights = self.frames[units], self.whole[units], self.weights[units]
         self.words, self.ages = self.words[units], self.ages[units]
-        self.start = np.searchsorted(self.unit, np.arange(len(self.frames) + 1))
+        self.start = np.searchsorted(self.unit, arange(len(self.frames) + 1))
 
     def parts(self, units: Words) -> list[Part]:
         """The links of `units`, holder by holder."""
         counts = self.start[units + 1] - self.start[units]
-        unit = np.repeat(np.arange(len(units)), counts)
-        link = np.repeat(self.start[units] - (np.cumsum(counts) - counts), counts) + np.arange(len(unit))
+        unit = repeat(arange(len(units)), counts)
+        link = repeat(self.start[units] - (cumsum(counts) - counts), counts) + arange(len(unit))
         order = np.argsort(self.holder[link], kind="stable")
         unit, link = unit[order], link[order]
-        cuts = np.flatnonzero(np.diff(self.holder[link])) + 1
+        cuts = flatnonzero(np.diff(self.holder[link])) + 1
         groups = zip(np.split(unit, cuts), np.split(link, cuts), strict=True) if len(link) else ()
         return [Part(self.holders[int(self.holder[mine[0]])], self.at[mine], of) for of, mine in groups]
 
@@ -151,7 +152,7 @@ class Survey:
         """A survey of the pages of these `units`, which are whole chunks."""
         links = []
         for part in self.parts(units):
-            holder = np.full(len(part.at), self.holders.index(part.holder))
+            holder = np.full(len(part.at), self.holders.index(part.holder), np.int64)
             links.append(_as_pages(np.stack([self.frames[units][part.unit], holder, part.at])))
         lonely = self.frames[units][self.start[units + 1] == self.start[units]]
         links.append(_as_pages(np.stack([lonely, np.full_like(lonely, -1), lonely])))
@@ -191,8 +192,8 @@ class Survey:
 
 def _as_pages(rows: Words) -> Words:
     """Rows of chunks as rows of pages."""
-    offsets = np.tile(np.arange(CHUNK), rows.shape[1])
-    pages = np.repeat(rows, CHUNK, axis=1)
+    offsets = np.tile(arange(CHUNK), rows.shape[1])
+    pages = repeat(rows, CHUNK, axis=1)
     pages[0] = (pages[0] << SHIFT) + offsets
     pages[2] = (pages[2] << SHIFT) + offsets
     return pages

@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 from ..kinds import Mapping
 from ..stores.chunks import CHUNK, MASK, SHIFT, Table, Where, Words, compact, distinct, every, expand
 from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, has_frame, is_swapped
+from ..stores.words import arange, flatnonzero
 
 if TYPE_CHECKING:
     from ..stores.frames import Frames
     from ..stores.page_table import PageTable
 
 Mask = NDArray[np.bool_]
-_OFFSETS = np.arange(CHUNK, dtype=np.int64)
+_OFFSETS = arange(CHUNK)
 
 
 class Range:
@@ -53,7 +54,7 @@ class Range:
         return cast(Words, np.maximum(blocks << shift, self.start) - self.start)
 
     def pages(self) -> Words:
-        return np.arange(self.start, self.stop)
+        return arange(self.start, self.stop)
 
     @property
     def chunks(self) -> Where:
@@ -67,12 +68,12 @@ class Range:
         uniform = _uniform(mapping, first, last)
         if uniform is None and (self.start | self.stop) & MASK == 0:
             return [Run(mapping, slice(first, last), True)]
-        edges = [np.arange(self.start, first << SHIFT), np.arange(last << SHIFT, self.stop)]
+        edges = [arange(self.start, first << SHIFT), arange(last << SHIFT, self.stop)]
         if uniform is None:
             runs = [Run(mapping, slice(first, last), True)]
         else:
-            edges.insert(1, _pages_of(np.flatnonzero(~uniform) + first))
-            runs = [Run(mapping, compact(np.flatnonzero(uniform) + first), True)]
+            edges.insert(1, _pages_of(flatnonzero(~uniform) + first))
+            runs = [Run(mapping, compact(flatnonzero(uniform) + first), True)]
         return [run for run in [*runs, Run(mapping, np.concatenate(edges), False)] if len(run)]
 
 
@@ -154,7 +155,7 @@ class Run:
         return self.at
 
     def numbers(self) -> Words:
-        return np.arange(self.at.start, self.at.stop) if isinstance(self.at, slice) else self.at
+        return arange(self.at.start, self.at.stop) if isinstance(self.at, slice) else self.at
 
     def pick(self, mask: Mask) -> Run:
         """The part of this run where `mask` is true."""

@@ -14,6 +14,7 @@ from ..stores import frames as fr
 from ..stores.chunks import CHUNK, SHIFT, Words
 from ..stores.page_cache import Backing
 from ..stores.page_table import DIRTY, FRAME_SHIFT, GIB_SHIFT, WRITABLE, has_frame, is_swapped
+from ..stores.words import arange, bincount, flatnonzero
 
 if TYPE_CHECKING:
     from ..machine import Machine
@@ -49,22 +50,22 @@ def _require(holds: bool, message: str) -> None:
 def _touched(mapping: Mapping) -> Words:
     """The pages of the chunks that have any entry."""
     table = mapping.table
-    chunks = np.flatnonzero((table.first != 0) | (table.row != 0))
-    return ((chunks << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1)
+    chunks = flatnonzero((table.first != 0) | (table.row != 0))
+    return ((chunks << SHIFT)[:, None] + arange(CHUNK)).reshape(-1)
 
 
 def _all_words(machine: Machine) -> Words:
     frames = machine.frames
     size = min(frames.total, len(frames.words) * CHUNK)
-    return frames.words.get(np.arange(size))
+    return frames.words.get(arange(size))
 
 
 def _check_map_counts(machine: Machine, entries: list[Words]) -> None:
     words = _all_words(machine)
     named = np.concatenate([np.zeros(0, np.int64), *[e[has_frame(e)] >> FRAME_SHIFT for e in entries]])
     _require(bool((named < len(words)).all()), "an entry names a frame that does not exist")
-    mappers = np.bincount(named, minlength=len(words))
-    wrong = np.flatnonzero(mappers != words >> fr.COUNT_SHIFT)
+    mappers = bincount(named, minlength=len(words))
+    wrong = flatnonzero(mappers != words >> fr.COUNT_SHIFT)
     if len(wrong):
         frame = int(wrong[0])
         raise Broken(
@@ -134,7 +135,7 @@ def _check_tables(machine: Machine) -> None:
         for mapping in process.mappings.values():
             table = mapping.table
             count += int(np.count_nonzero(table.leaves)) + int(np.count_nonzero(table.middles))
-            of_leaves = np.unique(np.flatnonzero(table.leaves) >> (GIB_SHIFT - SHIFT))
+            of_leaves = np.unique(flatnonzero(table.leaves) >> (GIB_SHIFT - SHIFT))
             _require(bool(table.middles[of_leaves].all()), f"{mapping.name}: a leaf without a middle table")
         _require(count == process.space.tables, f"{process.name}: {count} page tables, {process.space.tables} counted")
         total += count
@@ -151,10 +152,10 @@ def _check_swap(machine: Machine, mappings: list[Mapping], entries: list[Words])
     """A slot is in use while entries, or a shared object, name it; the swap cache and its frames name each other."""
     swap = machine.swap
     size = min(swap.total, len(swap.slots.words) * CHUNK)
-    words = swap.slots.words.get(np.arange(size))
+    words = swap.slots.words.get(arange(size))
     named = np.concatenate([np.zeros(0, np.int64), *[e[is_swapped(e)] >> FRAME_SHIFT for e in entries]])
     _require(bool((named < size).all()), "an entry names a slot that does not exist")
-    counts = np.bincount(named, minlength=size)
+    counts = bincount(named, minlength=size)
     _require(bool((counts == words >> fr.COUNT_SHIFT).all()), "a slot is named more or less often than it counts")
     held = sum(len(b.swapped_pages()) for b in machine.backings())
     used = int(np.count_nonzero(words & fr.KIND))
@@ -162,12 +163,12 @@ def _check_swap(machine: Machine, mappings: list[Mapping], entries: list[Words])
     for mapping, mine in zip(mappings, entries, strict=True):
         counted = int(np.count_nonzero(is_swapped(mine)))
         _require(counted == mapping.swapped, f"{mapping.name}: {counted} pages are swapped, not {mapping.swapped}")
-    links = swap.cache.get(np.arange(min(size, len(swap.cache) * CHUNK)))
-    slots = np.flatnonzero(links)
+    links = swap.cache.get(arange(min(size, len(swap.cache) * CHUNK)))
+    slots = flatnonzero(links)
     frames = links[slots] >> FRAME_SHIFT
     _require(bool((words[slots] >> fr.COUNT_SHIFT > 0).all()), "the swap cache holds a page of a free slot")
     _require(bool((swap.slot_of.get(frames) >> FRAME_SHIFT == slots).all()), "swap cache: frame and slot disagree")
-    flagged = np.flatnonzero(_all_words(machine) & fr.CACHED)
+    flagged = flatnonzero(_all_words(machine) & fr.CACHED)
     _require(bool(np.array_equal(np.sort(frames), flagged)), "frames are marked as of the swap cache that are not")
 
 
@@ -176,10 +177,10 @@ def _check_groups(machine: Machine) -> None:
     groups, size = machine.cgroups, len(machine.cgroups.by_number)
     sums = {group: [0, 0, 0, 0, 0] for group in groups.values()}
     for store, column in ((machine.frames, None), (machine.swap.slots, 4)):
-        words = store.words.get(np.arange(min(store.total, len(store.words) * CHUNK)))
+        words = store.words.get(arange(min(store.total, len(store.words) * CHUNK)))
         for kind in (fr.ANON, fr.FILE, fr.SHMEM):
             owners = fr.group_of(words[words & fr.KIND == kind])
-            for number, pages in enumerate(np.bincount(owners, minlength=size).tolist()):
+            for number, pages in enumerate(bincount(owners, minlength=size).tolist()):
                 for group in groups.by_number[number].upward() if pages else ():
                     sums[group][kind if column is None else column] += pages
     for process in machine.processes:

@@ -17,6 +17,7 @@ from ..stores import frames as fr
 from ..stores.chunks import CHUNK, SHIFT, Words, every, some
 from ..stores.frames import COUNT_SHIFT, Frames
 from ..stores.page_table import FRAME_SHIFT, SWAPPED, ZERO, has_frame
+from ..stores.words import arange, bincount, cumsum, flatnonzero, repeat
 from .pagemap import SWAP_CACHE, uniform
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ UNTOUCHED, ZERO_PAGE, SWAPPED_OUT, OUTSIDE = range(20, 24)
 STATES = 16
 _NONE = 255  # beyond the last page
 _BLOCK = 64  # chunks that are looked up at once: their words stay in the processor's cache
-_OFFSETS = np.arange(CHUNK)
+_OFFSETS = arange(CHUNK)
 
 
 def pages(machine: Machine, mappings: Sequence[Mapping], scale: int, states: Bytes) -> Words:
@@ -77,19 +78,19 @@ class _Counts:
         chunks = [-(-n // CHUNK) for n in pages]
         self.all = np.zeros((sum(cells), STATES), np.int64)
         self._width = min(scale, CHUNK)  # pages of a chunk that fall into one cell
-        self._parts = np.arange(CHUNK // self._width)
-        begin = np.cumsum(cells) - cells
-        self._cell = np.concatenate([(np.arange(n) * CHUNK) // scale + at for n, at in zip(chunks, begin, strict=True)])
+        self._parts = arange(CHUNK // self._width)
+        begin = cumsum(cells) - cells
+        self._cell = np.concatenate([(arange(n) * CHUNK) // scale + at for n, at in zip(chunks, begin, strict=True)])
         self._missing = np.zeros(len(self._cell), np.int64)  # pages that the last chunk of a strip lacks
         if len(self._cell):  # every mapping has pages; of the frames none may be asked for
-            self._missing[np.cumsum(chunks) - 1] = np.array(chunks) * CHUNK - pages
+            self._missing[cumsum(chunks) - 1] = np.array(chunks, np.int64) * CHUNK - pages
 
     def add_whole(self, chunks: NDArray[np.bool_], states: Bytes) -> None:
         """Chunks of pages that are all in one state."""
-        place = self._cells(chunks) * STATES + np.repeat(states, len(self._parts))
-        self.all += np.bincount(place, minlength=self.all.size).reshape(self.all.shape) * self._width
+        place = self._cells(chunks) * STATES + repeat(states, len(self._parts))
+        self.all += bincount(place, minlength=self.all.size).reshape(self.all.shape) * self._width
         missing = self._missing[chunks]
-        for n in np.flatnonzero(missing):
+        for n in flatnonzero(missing):
             there = np.clip(CHUNK - missing[n] - self._parts * self._width, 0, self._width)
             parts = place[n * len(self._parts) : (n + 1) * len(self._parts)]
             np.subtract.at(self.all.reshape(-1), parts, self._width - there)
@@ -97,13 +98,13 @@ class _Counts:
     def add_single(self, chunks: NDArray[np.bool_], states: Bytes) -> None:
         """Chunks, (chunks, 512), of pages that are each in a state of its own."""
         missing = self._missing[chunks]
-        for n in np.flatnonzero(missing):
+        for n in flatnonzero(missing):
             states[n, CHUNK - missing[n] :] = _NONE
         cells = self._cells(chunks)
         for state in range(STATES):
             if np.count_nonzero(here := states == state):
                 pages = _trues_in_rows(here.reshape(-1, self._width))
-                self.all[:, state] += np.bincount(cells, pages, len(self.all)).astype(np.int64)
+                self.all[:, state] += bincount(cells, pages, len(self.all))
 
     def _cells(self, chunks: NDArray[np.bool_]) -> Words:
         """The cell of each part of these chunks. Parts beyond the end of a strip have no pages, so any cell will do."""
@@ -122,12 +123,12 @@ class _Looks:
 
     def __init__(self, memory: Frames, states: Bytes) -> None:
         table = memory.words
-        dense = np.flatnonzero(table.row)
+        dense = flatnonzero(table.row)
         block = _look_up(states, table.first).astype(np.int64)
-        block[dense] = STATES + np.arange(len(dense))
+        block[dense] = STATES + arange(len(dense))
         singles = _look_up(states, table.pool.words[table.row[dense]])
-        self._bytes = np.concatenate([np.repeat(np.arange(STATES, dtype=np.uint8), CHUNK), singles.reshape(-1)])
-        self._moved = (block - np.arange(len(block))) << SHIFT
+        self._bytes = np.concatenate([repeat(np.arange(STATES, dtype=np.uint8), CHUNK), singles.reshape(-1)])
+        self._moved = (block - arange(len(block))) << SHIFT
         self._pool, self._states = table.pool, states
 
     def of(self, entries: Words) -> Bytes:

@@ -16,6 +16,7 @@ from ..stores import frames as fr
 from ..stores.chunks import CHUNK, SHIFT, Table, Words, every
 from ..stores.frames import COUNT_SHIFT, Frames
 from ..stores.page_table import DIRTY, FRAME_SHIFT, PRESENT, SWAPPED, WRITABLE, ZERO, has_frame
+from ..stores.words import arange, cumsum, flatnonzero, repeat
 
 if TYPE_CHECKING:
     from ..machine import Machine
@@ -59,11 +60,11 @@ def stretches(machine: Machine, mappings: Sequence[Mapping]) -> Stretches:
     if not tables:
         none = np.zeros(0, np.int64)
         return Stretches(none, none, none, _seen(machine.frames, none))
-    number = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-    chunk = np.concatenate([np.arange(len(table)) for table in tables])
+    number = repeat(arange(len(tables)), [len(table) for table in tables])
+    chunk = np.concatenate([arange(len(table)) for table in tables])
     first, row = (np.concatenate([getattr(table, part) for table in tables]) for part in ("first", "row"))
     alike = uniform(machine.frames, first, row)
-    length = np.array([mapping.pages for mapping in mappings])
+    length = np.array([mapping.pages for mapping in mappings], np.int64)
     start = chunk << SHIFT
     whole = Stretches(number[alike], start[alike], np.minimum(CHUNK, (length[number] - start)[alike]), ())  # type: ignore[arg-type]
     if alike.all():
@@ -88,9 +89,9 @@ def frame(machine: Machine, number: int) -> tuple[int, int]:
 def pages_on(mapping: Mapping, number: int) -> list[int]:
     """The pages of a mapping that are on frame `number`."""
     found = []
-    for chunk in np.flatnonzero(mapping.table.row | (mapping.table.first >> (FRAME_SHIFT + SHIFT) == number >> SHIFT)):
+    for chunk in flatnonzero(mapping.table.row | (mapping.table.first >> (FRAME_SHIFT + SHIFT) == number >> SHIFT)):
         seen = pages(mapping, int(chunk) << SHIFT, min(mapping.pages, (int(chunk) + 1) << SHIFT))
-        found += ((int(chunk) << SHIFT) + np.flatnonzero(seen.frame == number)).tolist()
+        found += ((int(chunk) << SHIFT) + flatnonzero(seen.frame == number)).tolist()
     return found
 
 
@@ -99,12 +100,12 @@ def frames(machine: Machine, stop: int) -> tuple[Words, Words, Words]:
     table, chunks = machine.frames.words, -(-stop // CHUNK)
     table.reserve(chunks)
     first, row = table.first[:chunks], table.row[:chunks]
-    size = np.where(row == 0, CHUNK, 1)
-    words = np.repeat(first, np.where(row == 0, 1, CHUNK))
-    length = np.repeat(size, np.where(row == 0, 1, CHUNK))
+    size = np.where(row == 0, CHUNK, 1).astype(np.int64)
+    words = repeat(first, np.where(row == 0, 1, CHUNK))
+    length = repeat(size, np.where(row == 0, 1, CHUNK))
     if table.dense:
         words[length == 1] = table.pool.words[row[row > 0]].reshape(-1)
-    begin = np.cumsum(length) - length
+    begin = cumsum(length) - length
     inside = begin < stop
     words, length = words[inside], np.minimum(length, stop - begin)[inside]
     only_cached = (words & fr.CACHED != 0) & (words >> COUNT_SHIFT == 0)
@@ -114,12 +115,12 @@ def frames(machine: Machine, stop: int) -> tuple[Words, Words, Words]:
 def frames_touched(machine: Machine) -> int:
     """One more than the highest frame that was ever in use, up to 512 too many."""
     table = machine.frames.words
-    used = np.flatnonzero((table.first != 0) | (table.row != 0))
+    used = flatnonzero((table.first != 0) | (table.row != 0))
     if not len(used):
         return 0
     last = int(used[-1])
     row = int(table.row[last])
-    within = np.flatnonzero(table.pool.words[row]) if row else np.array([CHUNK - 1])
+    within = flatnonzero(table.pool.words[row]) if row else np.array([CHUNK - 1], np.int64)
     return min(machine.frames.total, (last << SHIFT) + (int(within[-1]) + 1 if len(within) else 0))
 
 
@@ -134,9 +135,9 @@ def uniform(memory: Frames, first: Words, row: Words) -> NDArray[np.bool_]:
 
 def _page_by_page(machine: Machine, tables: Sequence[Table], number: Words, chunk: Words) -> tuple[Words, Words, Words]:
     """(mapping, page, entry) of each page of these chunks."""
-    at = ((chunk << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1)
-    which = np.repeat(number, CHUNK)
-    cuts = np.flatnonzero(np.diff(number)) + 1
+    at = ((chunk << SHIFT)[:, None] + arange(CHUNK)).reshape(-1)
+    which = repeat(number, CHUNK)
+    cuts = flatnonzero(np.diff(number)) + 1
     parts = np.split(at, cuts * CHUNK)
     owners = number[np.concatenate([[0], cuts])]
     return which, at, np.concatenate([tables[n].get(part) for n, part in zip(owners, parts, strict=True)])
@@ -145,7 +146,7 @@ def _page_by_page(machine: Machine, tables: Sequence[Table], number: Words, chun
 def _entries(table: Table, start: int, stop: int) -> Words:
     """The entries of pages [start, stop): chunk by chunk, which for many pages is faster than one by one."""
     chunks = slice(start >> SHIFT, -(-stop // CHUNK))
-    entries: Words = table.first[chunks, None] + table.step[chunks, None] * np.arange(CHUNK)
+    entries: Words = table.first[chunks, None] + table.step[chunks, None] * arange(CHUNK)
     row = table.row[chunks]
     entries[row > 0] = table.pool.words[row[row > 0]]
     from_there = start - (chunks.start << SHIFT)

@@ -14,6 +14,7 @@ from ..many.selection import Range, Run
 from ..stores import frames as fr
 from ..stores.chunks import Words
 from ..stores.page_table import DIRTY, has_frame, is_swapped
+from ..stores.words import arange
 
 if TYPE_CHECKING:
     from ..areas import Area
@@ -43,7 +44,7 @@ def area_smaps(mapping: Mapping, area: Area) -> dict[str, int]:
     counts = dict.fromkeys(FIELDS + (SWAP_FIELDS if mapping.swap.total else ()), 0)
     counts["Size"] = len(area)
     if mapping.backing and mapping.backing.name is None and mapping.backing.reclaimed:
-        words = mapping.backing.table.get(np.arange(area.start, area.stop))
+        words = mapping.backing.table.get(arange(area.start, area.stop))
         counts["Swap"] = int(np.count_nonzero(is_swapped(words)))  # in the object's slots: nobody's SwapPss
     if not mapping.anon + mapping.other + mapping.swapped:
         return counts

@@ -19,6 +19,7 @@ from ..stores.chunks import CHUNK, SHIFT, Table, Words
 from ..stores.frames import Frames
 from ..stores.page_cache import Backing
 from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, Mask, has_frame, is_swapped
+from ..stores.words import arange, cumsum, flatnonzero, repeat
 
 if TYPE_CHECKING:
     from ..machine import Machine
@@ -88,7 +89,7 @@ def _mapping(
         "pages": mapping.pages,
         "areas": areas,
         "backing": backings.index(mapping.backing) if mapping.backing and areas else None,
-        "leaves": np.flatnonzero(mapping.table.leaves).tolist(),
+        "leaves": flatnonzero(mapping.table.leaves).tolist(),
         "entries": entries[mapping.table],
     }
 
@@ -114,12 +115,12 @@ def _runs(table: Table, words: int, steps: bool) -> Words:
 
     With `steps`, words that map a frame run on if their frames follow each other; else only equal words do.
     """
-    chunks = np.arange(-(-words // CHUNK))
+    chunks = arange(-(-words // CHUNK))
     dense = table.row[chunks] != 0
     if not steps:
         dense |= table.step[chunks] != 0
     whole = chunks[~dense]
-    single = ((chunks[dense] << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1)
+    single = ((chunks[dense] << SHIFT)[:, None] + arange(CHUNK)).reshape(-1)
     single = single[single < words]
     starts = np.concatenate([whole << SHIFT, single])
     lengths = np.concatenate([np.minimum(CHUNK, words - (whole << SHIFT)), np.ones_like(single)])
@@ -136,7 +137,7 @@ def _merge(rows: Words, step: Words) -> Words:
         return rows
     goes_on = (rows[1:, 0] == rows[:-1, 0] + rows[:-1, 1]) & (rows[1:, 2] == rows[:-1, 2] + step[:-1] * rows[:-1, 1])
     goes_on &= (rows[1:, 3:] == rows[:-1, 3:]).all(axis=1)
-    begins = np.flatnonzero(np.concatenate([[True], ~goes_on]))
+    begins = np.concatenate([[True], ~goes_on]).nonzero()[0]  # numpy's own type of index, which reduceat insists on
     merged = rows[begins]
     merged[:, 1] = np.add.reduceat(rows[:, 1], begins)
     return merged
@@ -162,7 +163,7 @@ def _name_frames(machine: Machine, tables: list[tuple[Table, int]]) -> tuple[dic
     hold, by name, in runs (name, length, value, word)."""
     runs = [_runs(table, pages, steps=True) for table, pages in tables]
     rows = np.concatenate([np.zeros((0, 3), np.int64), *runs])
-    owner = np.repeat(np.arange(len(runs)), [len(part) for part in runs])
+    owner = repeat(arange(len(runs)), [len(part) for part in runs])
     plain = rows[:, 2] != 0
     named, owners, contents = [], [], []
     for store in _stores(machine):
@@ -174,7 +175,7 @@ def _name_frames(machine: Machine, tables: list[tuple[Table, int]]) -> tuple[dic
         owners.append(of)
         contents.append(held)
     others = rows[plain]
-    named.append(np.stack([others[:, 0], others[:, 1], np.full(len(others), -1), others[:, 2]], axis=1))
+    named.append(np.stack([others[:, 0], others[:, 1], np.full(len(others), -1, np.int64), others[:, 2]], axis=1))
     owners.append(owner[plain])
     everything, owner = np.concatenate(named), np.concatenate(owners)
     result = {}
@@ -199,8 +200,8 @@ def _cut(rows: Words, owner: Words, cuts: Words) -> tuple[Words, Words, Words]:
     first = rows[:, 2] >> FRAME_SHIFT
     low, high = np.searchsorted(cuts, first), np.searchsorted(cuts, first + rows[:, 1])
     counts = high - low
-    run = np.repeat(np.arange(len(rows)), counts)
-    position = np.arange(len(run)) - np.repeat(np.cumsum(counts) - counts, counts) + low[run]
+    run = repeat(arange(len(rows)), counts)
+    position = arange(len(run)) - repeat(cumsum(counts) - counts, counts) + low[run]
     frame = cuts[position]
     length = cuts[np.minimum(position + 1, len(cuts) - 1)] - frame
     flags = rows[run, 2] & (NEXT_FRAME - 1)
@@ -213,7 +214,7 @@ def _names(store: _Store, frame: Words, length: Words) -> tuple[Words, Any]:
     order = np.argsort(met)
     sizes = length[met]
     names = np.zeros(len(distinct), np.int64)
-    names[order] = np.cumsum(sizes[order]) - sizes[order] + store.base
+    names[order] = cumsum(sizes[order]) - sizes[order] + store.base
     values, words = store.store.values.get(distinct), store.store.words.get(distinct)
     cached = (store.links.get(distinct) != 0).astype(np.int64) if store.links else np.zeros_like(names)
     rows = np.stack([names, sizes, values, words, cached], axis=1)[order]

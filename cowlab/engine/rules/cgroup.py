@@ -308,7 +308,7 @@ class Groups(dict[str, Group]):
 
     def inside(self, domain: kinds.Group) -> NDArray[np.bool_]:
         """For each number in frames' words: is it of `domain` or of a group below it?"""
-        return np.array([domain.holds(group) for group in self.by_number])
+        return np.array([domain.holds(group) for group in self.by_number], np.bool_)
 
     def find(self, cgroup: Group | str | None) -> Group:
         """A group given itself, by its path, or not at all: the root."""

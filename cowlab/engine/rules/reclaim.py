@@ -28,6 +28,7 @@ from ..many.page_out import Eviction
 from ..many.rmap import Survey
 from ..stores import frames as fr
 from ..stores.chunks import CHUNK, Words, distinct
+from ..stores.words import cumsum
 from . import replacement as evict
 
 MOST_AT_ONCE = 1 << 15
@@ -54,7 +55,7 @@ class Generation:
         units: Words = self.units[kind]
         at = self.at[kind]
         weight = self.survey.weights[units[at : at + pages]]
-        n = int(np.searchsorted(np.cumsum(weight), pages)) + 1
+        n = int(np.searchsorted(cumsum(weight), pages)) + 1
         self.at[kind] = min(at + n, len(units))
         return units[at : at + n]
 
@@ -170,7 +171,7 @@ class Reclaim:
             mine = units[owners == owner]
             above = self._floors(self.machine.cgroups.of(owner), domain, break_low, spare)
             if above:
-                mine = mine[np.cumsum(survey.weights[mine]) <= min(spare[group] for group in above)]
+                mine = mine[cumsum(survey.weights[mine]) <= min(spare[group] for group in above)]
             for group in above:
                 spare[group] -= int(survey.weights[mine].sum())
             kept.append(mine)

@@ -15,6 +15,8 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
+from .words import arange, flatnonzero
+
 CHUNK = 512
 SHIFT = 9  # i >> SHIFT is the chunk of word i
 MASK = CHUNK - 1
@@ -23,7 +25,7 @@ Words = NDArray[np.int64]
 Where = slice | NDArray[np.int64]
 """Chunk numbers: an array, or a slice where they follow each other (numpy is then ten times faster)."""
 
-_OFFSETS = np.arange(CHUNK, dtype=np.int64)
+_OFFSETS = arange(CHUNK)
 _PROGRESSIONS: dict[int, Words] = {}  # step * i for each of the few steps that there are
 
 # count_nonzero is several times faster than the methods any() and all() on the short arrays that chunks make.
@@ -60,7 +62,7 @@ def distinct(numbers: Words) -> Words:
 
 def expand(where: Where) -> Words:
     """The chunk numbers as an array."""
-    return np.arange(where.start, where.stop) if isinstance(where, slice) else where
+    return arange(where.start, where.stop) if isinstance(where, slice) else where
 
 
 _FEW_ROWS, _MANY_ROWS = 512, 16384
@@ -200,7 +202,7 @@ class Table:
             low = int(chunk.min())
             sparse = np.zeros(int(chunk.max()) - low + 1, np.bool_)
             sparse[chunk[row == 0] - low] = True
-            self._densify(np.flatnonzero(sparse) + low)
+            self._densify(flatnonzero(sparse) + low)
             row = self.row[chunk]
         return cast(Words, (row << SHIFT) + (index & MASK))
 

@@ -19,6 +19,7 @@ from typing import cast
 import numpy as np
 
 from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, compact, every, expand, some
+from .words import arange
 
 ANON, FILE, SHMEM = 1, 2, 3
 TABLES = 0
@@ -184,7 +185,7 @@ class Frames:
         whole = min(n >> SHIFT, self._whole_chunks())
         if whole:
             chunks = expand(self.allocate_chunks(whole, word, value))
-            parts.append(((chunks << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1))
+            parts.append(((chunks << SHIFT)[:, None] + arange(CHUNK)).reshape(-1))
             n -= len(chunks) * CHUNK
         while self._loose.size < n:
             n -= len(part := self._loose.pop(self._loose.size))
@@ -229,7 +230,7 @@ class Frames:
             word = (word & ~clear | flags) + mappers * MAPPER
             self.words.first[at] = word
             if mappers < 0 and is_free(word):
-                self.release_chunks(at, np.array([word]))
+                self.release_chunks(at, np.array([word], np.int64))
             return
         if whole:
             words = (self.words.first[at] & ~clear | flags) + mappers * MAPPER
@@ -303,7 +304,7 @@ class Frames:
             size = min(CHUNK, self.total - (chunk << SHIFT))
             self._next += 1
             self._reserve(self._next)
-        self._loose.push(np.arange((chunk << SHIFT) + size - 1, (chunk << SHIFT) - 1, -1))
+        self._loose.push(arange((chunk << SHIFT) + size - 1, (chunk << SHIFT) - 1, -1))
 
     def _merge(self) -> None:
         """Find the chunks that are wholly free among the loose frames."""

@@ -14,6 +14,7 @@ from .chunks import CHUNK, SHIFT, Table, Words, expand
 from .frames import DIRTY, FILE, OWNER, SHMEM, Frames
 from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED
 from .swap import Swap
+from .words import arange, flatnonzero
 
 FIRST_VALUE = 1000
 """Page i of a file holds FIRST_VALUE + i."""
@@ -56,12 +57,12 @@ class Backing:
 
     def held(self) -> Words:
         """The frames that hold its pages."""
-        words = self.table.get(np.arange(self.pages))
+        words = self.table.get(arange(self.pages))
         return cast(Words, words[words & PRESENT != 0] >> FRAME_SHIFT)
 
     def swapped_pages(self) -> Words:
         """Its pages that are swapped out."""
-        return np.flatnonzero(self.table.get(np.arange(self.pages)) & SWAPPED)
+        return flatnonzero(self.table.get(arange(self.pages)) & SWAPPED)
 
     def lengthen(self, pages: int, owner: int) -> None:
         """Make the object at least `pages` long; a cached file's new pages come into memory, charged to `owner`."""
@@ -77,27 +78,27 @@ class Backing:
     def _write_disk(self, first: int, last: int) -> None:
         """Chunks [first, last) of the file exist on disk: page i holds FIRST_VALUE + i."""
         self.disk.reserve(last)
-        chunks = np.arange(first, last)
+        chunks = arange(first, last)
         self.disk.fill(chunks, FIRST_VALUE + (chunks << SHIFT), 1)
 
     def _bring_in(self, start: int, stop: int, owner: int) -> None:
         first, last = -(-start // CHUNK), stop >> SHIFT
         before, self.frames.now = self.frames.now, self.frames.now + stop - start
         if last > first and self.frames.can_allocate_chunks(last - first):
-            self.create_chunks(np.arange(first, last), owner)
+            self.create_chunks(arange(first, last), owner)
         else:
             first = last = stop >> SHIFT
-        self.create_pages(np.arange(start, min(stop, first << SHIFT)), owner)
-        self.create_pages(np.arange(max(start, last << SHIFT), stop), owner)
+        self.create_pages(arange(start, min(stop, first << SHIFT)), owner)
+        self.create_pages(arange(max(start, last << SHIFT), stop), owner)
         self._age(start, stop, before + 1 - start)
 
     def _age(self, start: int, stop: int, base: int) -> None:
         """Pages [start, stop) came in one after the other: page i was used at touch number `base + i`."""
         first, last = -(-start // CHUNK), stop >> SHIFT
-        chunks = np.arange(first, max(first, last))
+        chunks = arange(first, max(first, last))
         uniform = chunks[self.table.row[chunks] == 0]
         self.frames.ages.fill(self.table.first[uniform] >> (FRAME_SHIFT + SHIFT), base + (uniform << SHIFT), 1)
-        pages = np.arange(start, stop)
+        pages = arange(start, stop)
         pages = pages[~np.isin(pages >> SHIFT, uniform)]
         self.frames.ages.set(self.table.get(pages) >> FRAME_SHIFT, base + pages)
 
@@ -113,7 +114,7 @@ class Backing:
         frame = self.frames.allocate(owner, self.value(page))
         self.frames.ages.put(frame, self.frames.now)
         if word & SWAPPED:
-            self.swap.discard(np.array([word >> FRAME_SHIFT]))
+            self.swap.discard(np.array([word >> FRAME_SHIFT], np.int64))
         self.table.put(page, frame << FRAME_SHIFT | PRESENT)
         return frame
 
@@ -153,7 +154,7 @@ class Backing:
 
     def release(self) -> None:
         """Free all frames and slots: the last mapping of a shared object is gone."""
-        words = self.table.get(np.arange(self.pages))
+        words = self.table.get(arange(self.pages))
         frames = words[words & PRESENT != 0] >> FRAME_SHIFT
         if len(frames):
             self.frames.release(frames, self.frames.words.get(frames))

@@ -23,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .chunks import CHUNK, SHIFT, Pool, Table, Where, Words, every
+from .words import arange
 
 Mask = NDArray[np.bool_]
 
@@ -93,7 +94,7 @@ class PageTable(Table):
     def missing_upper_levels(self, chunks: Where) -> tuple[Words, set[int]]:
         """The middle tables, and the upper ones, that touching `chunks` would add."""
         if isinstance(chunks, slice):
-            touched = np.arange(chunks.start >> SHIFT, ((chunks.stop - 1) >> SHIFT) + 1)
+            touched = arange(chunks.start >> SHIFT, ((chunks.stop - 1) >> SHIFT) + 1)
         else:
             touched = np.unique(chunks >> SHIFT)
         middles = touched[~self.middles[touched]]

@@ -29,6 +29,7 @@ from . import frames as fr
 from .chunks import CHUNK, SHIFT, Table, Where, Words, compact, expand, some
 from .frames import Frames
 from .page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT
+from .words import arange, flatnonzero
 
 
 class Swap:
@@ -66,12 +67,12 @@ class Swap:
         owner = self.slots.word(slot) & fr.OWNER
         frame = self.frames.allocate(owner | fr.DIRTY, self.slots.values.at(slot))
         self.frames.ages.put(frame, self.frames.now)
-        self._link(np.array([slot]), np.array([frame]))
+        self._link(np.array([slot], np.int64), np.array([frame], np.int64))
         return frame
 
     def drop(self, slot: int) -> None:
         """An entry less names `slot`. The last one frees it, and its page leaves the swap cache."""
-        self.drop_pages(np.array([slot]))
+        self.drop_pages(np.array([slot], np.int64))
 
     # Many slots: pages, or whole chunks -------------------------------------------------------------------------
 
@@ -208,6 +209,6 @@ class Swap:
 
     def cached_pages(self) -> Words:
         """The other frames that are in the swap cache."""
-        chunks = np.flatnonzero(self.cache.row)
-        words = self.cache.get(((chunks << SHIFT)[:, None] + np.arange(CHUNK)).reshape(-1))
+        chunks = flatnonzero(self.cache.row)
+        words = self.cache.get(((chunks << SHIFT)[:, None] + arange(CHUNK)).reshape(-1))
         return cast(Words, words[words != 0] >> FRAME_SHIFT)
