@@ -174,8 +174,9 @@ class Node:
             message = self._why(pod, left)
             self._tell("refuse", pod.name, message)
             raise Refused(message, pod.request, left)
-        path = f"{_PARENTS[qos(pod)]}/pod-{pod.name}"
-        run = RunningPod(pod, self.machine, self.capacity, path, self._share_of_swap(pod))
+        run = RunningPod(
+            pod, self.machine, self.capacity, f"{_PARENTS[qos(pod)]}/pod-{pod.name}", self._share_of_swap(pod)
+        )
         self.pods[pod.name] = run
         self.requested += pod.request
         for container in run.containers:
