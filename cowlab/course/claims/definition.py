@@ -38,8 +38,8 @@ class Claim:
 
     @property
     def sentence(self) -> str:
-        """The claim with its figure, computed now."""
-        return self.says.format(self.text)
+        """The claim with its figure, computed now, with single spaces."""
+        return " ".join(self.says.format(self.text).split())
 
 
 def lessons() -> list[str]:
