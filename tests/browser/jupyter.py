@@ -20,6 +20,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
 START_SECONDS = 60
+END_SECONDS = 30
 PATIENCE_MS = 60_000  # of each wait: a slow machine is no failure
 NO_NEWS = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}}
 LIGHT, DARK = "JupyterLab Light", "JupyterLab Dark"
@@ -93,8 +94,17 @@ class JupyterLab:
         return f"http://127.0.0.1:{self._port}/doc/tree/{notebook}?token={self._token}"
 
     def close(self) -> None:
+        """End it.
+
+        It ends its kernels and its loop. Then, seldom, a worker thread of anyio's is still waiting for that loop, and
+        the interpreter for the thread, for ever.
+        """
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 def _free_port() -> int:
