@@ -68,11 +68,11 @@ def batched(rule: Callable[..., None]) -> Verdict | None:
 
 def _is_plain(rule: object, uses: Uses, seen: set[object]) -> bool:
     """Does `rule` touch nothing but its page? What it uses is added to `uses`."""
+    if not isinstance(rule, FunctionType) or rule.__closure__ or rule.__code__.co_flags & NOT_CALLED_AT_ONCE:
+        return False
     if rule in seen:
         return True
     seen.add(rule)
-    if not isinstance(rule, FunctionType) or rule.__closure__ or rule.__code__.co_flags & NOT_CALLED_AT_ONCE:
-        return False
     kept = (*(rule.__defaults__ or ()), *(rule.__kwdefaults__ or {}).values())
     if not all(isinstance(value, PLAIN) for value in kept):
         return False
