@@ -74,7 +74,7 @@ def _is_plain(rule: object, uses: Uses, seen: set[object]) -> bool:
         return True
     seen.add(rule)
     kept = (*(rule.__defaults__ or ()), *(rule.__kwdefaults__ or {}).values())
-    if not all(isinstance(value, PLAIN) for value in kept):
+    if not all(type(value) in PLAIN for value in kept):
         return False
     if rule not in OWN and not _only_asks(rule.__code__):
         return False
@@ -105,4 +105,4 @@ def _may_use(names: dict[str, Any], name: str, uses: Uses, seen: set[object]) ->
         return False  # a built-in function
     meaning = names[name]
     uses.append((names, name, meaning))
-    return isinstance(meaning, PLAIN) or _is_plain(meaning, uses, seen)
+    return type(meaning) in PLAIN or _is_plain(meaning, uses, seen)
