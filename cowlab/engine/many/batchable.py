@@ -20,10 +20,11 @@ from ..rules.page import Page
 OWN = frozenset(rule for rule in vars(faults).values() if isinstance(rule, FunctionType))
 """The model's own rules: known to be fine, if the functions that they call are."""
 
-DIFFERING = {"area", "frames", "mapping", "mappers", "neighbours", "number", "tally", "window"}
+DIFFERING = {"area", "frames", "mapping", "mappers", "neighbours", "number", "take_frame", "tally", "window"}
 ASKED = {name for name in vars(Page) if name[0] != "_"} - DIFFERING
-"""What a rule may ask its page, or do to it. What differs between pages that are alike is missing; `frame` and `entry`
-differ too, and can only be handed on (stand_in.py, Handle)."""
+"""What a rule may ask its page, or do to it. What differs between pages that are alike is missing, and
+`take_frame`, which does not say before that a frame is needed; `frame` and `entry` differ too, and can only be handed
+on (stand_in.py, Handle)."""
 
 HARMLESS = (
     "CACHE", "CALL", "COPY", "EXTENDED_ARG", "JUMP", "KW_NAMES", "LOAD_ATTR", "LOAD_CONST", "LOAD_FAST",
@@ -32,8 +33,9 @@ HARMLESS = (
 )  # fmt: skip
 """Beginnings of names of instructions that load, call, branch and return, and change nothing but local names."""
 
-Uses = list[tuple[dict[str, Any], str, object]]
-"""Global names that a rule uses: where they stand, and what they meant when the rule was looked at."""
+Uses = list[tuple[dict[str, Any] | FunctionType, str, object]]
+"""What a rule uses, and what it was when the rule was looked at: global names, by where they stand; the code of
+each function."""
 
 PLAIN = (bool, int, str, type(None))
 
@@ -49,7 +51,14 @@ class Verdict:
     @property
     def holds(self) -> bool:
         """Does each function that the rule calls mean what it meant?"""
-        return all(names.get(name) is meaning for names, name, meaning in self.uses)
+        return all(_meaning(place, name) is meaning for place, name, meaning in self.uses)
+
+
+def _meaning(place: dict[str, Any] | FunctionType, name: str) -> object:
+    """What is used under that name now; of a function that has got attributes nothing is as it was."""
+    if isinstance(place, dict):
+        return place.get(name)
+    return place if place.__dict__ else getattr(place, name)
 
 
 _verdict = lru_cache(64)(Verdict)
@@ -68,11 +77,17 @@ def batched(rule: Callable[..., None]) -> Verdict | None:
 
 def _is_plain(rule: object, uses: Uses, seen: set[object]) -> bool:
     """Does `rule` touch nothing but its page? What it uses is added to `uses`."""
-    if not isinstance(rule, FunctionType) or rule.__closure__ or rule.__code__.co_flags & NOT_CALLED_AT_ONCE:
+    if (
+        not isinstance(rule, FunctionType)
+        or rule.__closure__
+        or rule.__dict__
+        or rule.__code__.co_flags & NOT_CALLED_AT_ONCE
+    ):
         return False
     if rule in seen:
         return True
     seen.add(rule)
+    uses += [(rule, name, getattr(rule, name)) for name in ("__code__", "__defaults__", "__kwdefaults__")]
     kept = (*(rule.__defaults__ or ()), *(rule.__kwdefaults__ or {}).values())
     if not all(type(value) in PLAIN for value in kept):
         return False
@@ -88,7 +103,7 @@ NOT_CALLED_AT_ONCE = 0x20 | 0x80 | 0x100 | 0x200
 def _only_asks(code: CodeType) -> bool:
     """Has the code harmless instructions alone, and names of its page?"""
     for step in dis.get_instructions(code):
-        if not step.opname.startswith(HARMLESS):
+        if not step.opname.startswith(HARMLESS) or "INTRINSIC" in step.opname:
             return False
         if step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")) and step.argval not in ASKED:
             return False

@@ -71,8 +71,11 @@ class Rule:
         kind = mapping.backing.kind if mapping.backing else None
         self._place: tuple[object, ...] = mapping.private, kind, area.prot, owner
 
-    def decide(self, look: int, around: bool = False) -> Decision:
-        """What the rule does to a page of that look. Raises OneByOne if that cannot be said."""
+    def decide(self, look: int, around: bool | None = None) -> Decision:
+        """What the rule does to a page of that look; `around`: in a read, has it neighbours that are mapped with it?
+
+        Raises OneByOne if that cannot be said.
+        """
         key = look, around, self._place
         decided = self.verdict.decided
         if key not in decided:
@@ -82,9 +85,9 @@ class Rule:
             raise OneByOne
         return decision
 
-    def _try(self, look: int, around: bool) -> Decision | None:
+    def _try(self, look: int, around: bool | None) -> Decision | None:
         mapping, area = self.mapping, self.area
-        near = StandIn(mapping, area, PRESENT << BEHIND) if around else None
+        near = StandIn(mapping, area, PRESENT << BEHIND, around=True) if around else around is not None
         page = StandIn(mapping, area, look, around=near)
         if self.child is None:
             return tried(self.rule, look, page)
@@ -92,7 +95,7 @@ class Rule:
             return IDLE  # fork asks of no page that is not there
         return tried(self.rule, look, page, StandIn(self.child, area, 0, page.memory))
 
-    def batches(self, run: Run, entries: Words | None = None, around: bool = False) -> list[Batch]:
+    def batches(self, run: Run, entries: Words | None = None, around: bool | None = None) -> list[Batch]:
         """The batches that make up `run`; `around`: each page has neighbours that a read fault maps with it."""
         if entries is None:
             entries = run.words_of(run.table)
@@ -232,7 +235,7 @@ def reading(rule: Rule, selection: Selection) -> list[Batch]:
 def _chunks_read(rule: Rule, run: Run) -> list[Batch]:
     """Of whole chunks: those in memory are mapped window by window, those that are not page by page."""
     batches = []
-    for batch in rule.batches(run):
+    for batch in rule.batches(run, around=False):
         behind = look_of(batch.run, batch.entries)
         assert isinstance(behind, int)
         if behind >> BEHIND & PRESENT:
@@ -261,8 +264,10 @@ def _windows_read(rule: Rule, run: Run, selection: Selection) -> list[Batch]:
     batches = []
     for numbers in (first[alone], rest):
         if len(numbers):
-            batches += rule.batches(Run(mapping, numbers, False))
+            batches += rule.batches(Run(mapping, numbers, False), around=False)
     for batch in rule.batches(Run(mapping, first[~alone], False), around=True) if not every(alone) else ():
+        if not batch.effect.other or not batch.effect.other.entry & PRESENT:
+            raise OneByOne  # the rule leaves the neighbours to faults of their own
         windows = batch.run.numbers() // WINDOW
         batch.around = Run(mapping, near[np.isin(near // WINDOW, windows)], False)
         batches.append(batch)

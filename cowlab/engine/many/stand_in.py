@@ -42,6 +42,21 @@ TAKEN = ("zero", "copy", "disk", "slot")
 """Origins of frames that were free."""
 
 
+class Frame(Handle):
+    """The frame of each page."""
+
+
+class Entry(Handle):
+    """The entry of each page."""
+
+
+class Behind(NamedTuple):
+    """What a rule may know of the file or shared object behind its page (page_cache.py has it whole)."""
+
+    kind: int
+    name: str | None
+
+
 class Change(NamedTuple):
     """What becomes of one frame of each page: where it comes from, then how its word changes.
 
@@ -86,7 +101,7 @@ class Memory:
         self.before.append(word)
         self.words.append(word)
         self.origins.append((origin, source, owner))
-        return Handle(len(self.words) - 1)
+        return Frame(len(self.words) - 1)
 
     def changes(self) -> tuple[Change, ...]:
         """What became of each."""
@@ -103,6 +118,12 @@ class Memory:
         return any(old >= fr.MAPPER and fr.is_free(new) for old, new in pairs)
 
     @property
+    def wastes(self) -> bool:
+        """Was a frame taken that nobody maps in the end?"""
+        pairs = zip(self.origins, self.words, strict=True)
+        return any(origin[0] in ("zero", "copy") and new < fr.MAPPER for origin, new in pairs)
+
+    @property
     def touched(self) -> bool:
         """Has the frame changed that the page maps before?"""
         return self.before[0] != self.words[0]
@@ -113,6 +134,7 @@ class StandIn(Page):
 
     __slots__ = (
         "_around",
+        "_asked_around",
         "_behind_it",
         "_in_memory",
         "_named_by",
@@ -125,20 +147,21 @@ class StandIn(Page):
     )
 
     def __init__(
-        self, mapping: Mapping, area: Area, look: int, memory: Memory | None = None, around: StandIn | None = None
+        self, mapping: Mapping, area: Area, look: int, memory: Memory | None = None, around: StandIn | bool = False
     ) -> None:
         flags = look & NEXT_FRAME - 1
         word = look >> FRAME_SHIFT & LOOK | (look >> MAPPERS & 3) << fr.COUNT_SHIFT
         swapped = bool(flags & SWAPPED)
         self.mapping, self.area, self.tally = mapping, area, Tally()
         self.memory = memory or Memory(0 if swapped else word)
-        self.entry = Handle(flags)
+        self.entry = Entry(flags)
         self.counts, self.named, self.table, self.family = [0, 0, 0], 0, False, False
         self._behind_it = look >> BEHIND
         self._in_memory = self.memory.add("memory", self._kind) if self._behind_it & PRESENT else None
         self._named_by = look >> NAMED & 3
         self._slot_frame = self.memory.add("cache", word) if swapped and word else None
-        self._around = around
+        self._asked_around = around is not False  # True: pages without neighbours
+        self._around = around if isinstance(around, StandIn) else None
 
     def effect(self, other: Effect | None = None) -> Effect:
         """What was done to it."""
@@ -157,7 +180,12 @@ class StandIn(Page):
     def frame(self) -> int:
         if not self.present or self.zero:
             raise Differs("these pages map no frame")
-        return Handle(self.entry >> FRAME_SHIFT)
+        return Frame(self.entry >> FRAME_SHIFT)
+
+    @property
+    def backing(self) -> Behind | None:  # type: ignore[override]
+        backing = self.mapping.backing
+        return Behind(backing.kind, backing.name) if backing else None
 
     @property
     def cached_frame(self) -> int | None:
@@ -173,15 +201,17 @@ class StandIn(Page):
         """What the effect takes is known before anything is done."""
 
     def drop(self, entry: int) -> None:
-        super().drop(_known(entry))
+        super().drop(_known(entry, Entry))
 
     def adopt(self, entry: int) -> None:
-        super().adopt(_known(entry))
+        super().adopt(_known(entry, Entry))
 
     def neighbours(self) -> list[tuple[Page, int]]:
-        """One more stand-in, for the neighbours of all of them."""
+        """One more stand-in, for the neighbours of all of them; none where it is known that they have none."""
         if self._around is None:
-            return []
+            if self._asked_around:
+                return []
+            raise Differs("only a read was asked what is around its pages")
         frame = self._around.cached_frame
         assert frame is not None
         return [(self._around, frame)]
@@ -199,7 +229,7 @@ class StandIn(Page):
         pass
 
     def _set(self, entry: int) -> None:
-        self.entry = Handle(entry)
+        self.entry = Entry(entry)
 
     def _count(self, anon: int = 0, other: int = 0, swapped: int = 0) -> None:
         self.counts = [n + more for n, more in zip(self.counts, (anon, other, swapped), strict=True)]
@@ -222,7 +252,7 @@ class StandIn(Page):
 
     def _unmap(self, frame: int, flags: int) -> None:
         self.memory.words[frame] |= flags
-        self._add_mapper(Handle(frame), -1)
+        self._add_mapper(Frame(frame), -1)
 
     def _add_mapper(self, frame: int, n: int) -> int:
         word = self._word(frame) + n * fr.MAPPER
@@ -258,9 +288,9 @@ class StandIn(Page):
             self._put_word(self._slot_frame, self._word(self._slot_frame) & ~fr.CACHED)
 
 
-def _known(number: int) -> int:
+def _known(number: int, kind: type[Handle] = Frame) -> int:
     """A frame or entry that a rule got from its page. One that it made up means a real frame, which is not here."""
-    if not isinstance(number, Handle):
+    if not isinstance(number, kind):
         raise Differs(f"{number} is a number of the rule's own")
     return number
 
@@ -286,6 +316,6 @@ def tried(rule: Callable[..., None], look: int, page: StandIn, *others: StandIn)
     memory = page.memory
     other = others[0] if others else page._around
     effect = page.effect(other.effect() if other else None)
-    if effect.taken and memory.frees:  # how many frames that takes depends on the order of the pages
+    if memory.wastes or (effect.taken and memory.frees):  # what is free then depends on the order of the pages
         return None
     return Decision(effect, effect.entry != look & NEXT_FRAME - 1, memory.touched)

@@ -65,6 +65,9 @@ def _batches(
         return None
     work = Rule(rule, verdict, mapping, area, child)
     try:
-        return [batch for run in Range(start, stop).runs(mapping) for batch in work.batches(run)]
+        batches = [batch for run in Range(start, stop).runs(mapping) for batch in work.batches(run)]
     except OneByOne:
         return None
+    if rule is not copy_at_once and any(batch.effect.taken for batch in batches):
+        return None  # only of a fork without copy on write was asked before whether frames suffice
+    return batches

@@ -37,7 +37,7 @@ GIB_SHIFT = 18  # pages in a GiB
 
 def entry_for(frame: int, writable: bool, dirty: bool) -> int:
     """The entry that maps `frame`."""
-    return frame << FRAME_SHIFT | PRESENT | WRITABLE * writable | DIRTY * dirty
+    return frame << FRAME_SHIFT | PRESENT | WRITABLE * bool(writable) | DIRTY * bool(dirty)
 
 
 def has_frame(entries: Words) -> Mask:
