@@ -48,7 +48,7 @@ def test_rss_adds_up_to_15_gib_while_0_3_are_in_use(notebook: dict) -> None:
 
 
 def test_the_rule_of_fork_is_shown(notebook: dict) -> None:
-    assert "inspect.getsource(cowlab.engine.rules.faults.on_fork)" in "".join(
+    assert "inspect.getsource(cowlab.engine.faults.on_fork)" in "".join(
         "".join(cell["source"]) for cell in notebook["cells"]
     )
     assert "def on_fork" in outputs(notebook)
