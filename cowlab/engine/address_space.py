@@ -34,12 +34,16 @@ class AddressSpace:
         self.tables = 0
         self.next_gib = 0  # where the next mapping begins
 
-    def adopt(self, mapping: Mapping, backing: Backing | None) -> None:
-        """Have `mapping`, with what stands behind it."""
+    def adopt(self, mapping: Mapping, backing: Backing | None, parent: Mapping | None = None) -> None:
+        """Have `mapping`, with what stands behind it; at fork it is a copy of its parent's."""
         self.mappings[mapping.name] = mapping
         mapping.backing = backing
-        if backing and len(mapping.areas):
-            backing.mappings += 1
+        if backing:
+            mapping.lineage = backing.mappings
+        elif parent:
+            mapping.lineage = parent.lineage
+        if len(mapping.areas):
+            mapping.lineage[mapping] = None
 
     def take_tables(self, table: PageTable, tables: Tables, payer: Group) -> None:
         """Have the table pages of a mapping that fork copied, charged to the group of the process that forks."""

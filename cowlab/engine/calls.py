@@ -89,17 +89,15 @@ def munmap(mapping: Mapping, start: int, stop: int) -> None:
     mapping.space.drop_tables(mapping, start, stop)
     mapping.process.machine.account.committed -= promised - mapping.areas.promised
     if not len(mapping.areas):
-        release_backing(mapping)
+        forget(mapping)
     _record(mapping, "munmap", start, stop, before - mapping.areas.pages)
 
 
-def release_backing(mapping: Mapping) -> None:
+def forget(mapping: Mapping) -> None:
     """The mapping is gone: shared memory goes with its last mapping, a file stays in the cache."""
+    del mapping.lineage[mapping]
     backing = mapping.backing
-    if backing is None:
-        return
-    backing.mappings -= 1
-    if not backing.mappings and backing.name is None:
+    if backing and not backing.mappings and backing.name is None:
         backing.release()
         mapping.process.machine.account.committed -= backing.promised
 

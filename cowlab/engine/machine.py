@@ -272,7 +272,7 @@ class Machine:
             if len(mapping.areas):
                 self.account.committed -= mapping.areas.promised
                 calls.unmap_pages(mapping, 0, mapping.pages)
-                calls.release_backing(mapping)
+                calls.forget(mapping)
             mapping.table.release()
         process.space.count_tables(-process.space.tables)
         process.mappings.clear()

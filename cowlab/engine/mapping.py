@@ -55,6 +55,7 @@ class Mapping:
         self.table: PageTable = table
         self.anon = 0  # pages that map an anonymous frame
         self.other = 0  # pages that map a frame of a file or a shared object
+        self.lineage: dict[Mapping, None] = {}  # who may map the same frames: by fork, or of the same file
         self.swap = process.machine.swap
         self.swapped = 0  # pages of its own that are swapped out
 

@@ -361,7 +361,7 @@ def copy_mapping(mapping: Mapping, tables: Tables, child: Process) -> int:
     table = PageTable(mapping.frames.pool, mapping.pages, mapping.table.gib, child.space.uppers)
     areas = mapping.areas.copy_for_child()
     copy = Mapping(child, mapping.name, mapping.kind, mapping.pages, areas, table)
-    child.space.adopt(copy, mapping.backing)
+    child.space.adopt(copy, mapping.backing, mapping)
     copied = [area for area in mapping.areas if area.family]
     if copied:
         child.space.take_tables(table, tables, mapping.space.group)

@@ -496,3 +496,30 @@ def test_whole_chunks_of_pages_find_frames_where_only_single_ones_are_free(kind,
         ("fork", "p", "child"),
     ]:
         three.call(*call)
+
+
+@pytest.mark.parametrize("make", [cowlab.Machine, page_by_page])
+def test_a_file_page_that_a_write_brings_in_counts_as_used_at_that_touch(make):
+    m = make(ram=60 * PAGE, page_tables=False, overcommit="always", check=True)
+    m.file("data", cached=False)
+    p, q = (m.spawn(name).mmap(8 * PAGE, kind="file-private", name="data", file="data") for name in "pq")
+    heap = p.process.mmap(64 * PAGE)
+    heap.write(0, 8)
+    q.read(5)
+    heap.dontneed(0, 8)  # the lowest frames are free: of two pages of one age reclaim takes that of the lower frame
+    p.write(0, 2)
+    heap.write(8, 64)  # takes a page that is in memory: the one used longest ago
+    assert m.vmstat()["pgsteal"] == 1
+    assert q.mapcounts()[5] == 0
+
+
+def test_pages_brought_in_by_a_write_go_in_the_same_order_however_they_came():
+    seen = []
+    for make in (cowlab.Machine, page_by_page):
+        m = make(ram="8 MiB", page_tables=False, check=True)
+        m.file("data", cached=False)
+        p, q = (m.spawn(name).mmap("4 MiB", kind="file-private", name="data", file="data") for name in "pq")
+        touched = [p.write(), q.read(), q.write(0, 700), p.read(), q.read()]
+        assert m.vmstat()["pgsteal"]
+        seen.append((touched, [r.mapcounts().tolist() for r in (p, q)], m.vmstat(), m.state(), m.log))
+    assert seen[0] == seen[1]

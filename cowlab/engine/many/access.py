@@ -124,9 +124,11 @@ class _Access:
         """Read or write pages that frames suffice for."""
         tally = self.tally
         before = tally.zero_fill + tally.copy
+        done = []
         for batch in batches:
             for part in whole_or_pages(batch):
                 Work(part, self.area, selection, self.value).do(tally)
+                done.append(part.run)
             if batch.around is not None and batch.effect.other is not None:
                 run = batch.around
                 near = Batch(run, run.words_of(run.table), batch.effect.other, enters=True, touches=False)
@@ -134,7 +136,7 @@ class _Access:
         tally.touched += len(selection)
         fresh = tally.zero_fill + tally.copy - before
         if fresh != len(selection) or isinstance(selection, Range) or fresh <= MOST_ORDERED:
-            ages.mark(self.mapping, selection)
+            ages.mark(self.mapping, selection, done if self.write else None)
         else:  # a new frame each, marked when it was taken
             self.mapping.frames.now += fresh
 

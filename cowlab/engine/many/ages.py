@@ -13,13 +13,13 @@ from ..stores.words import flatnonzero
 from .selection import Range, Run, Selection
 
 
-def mark(mapping: Mapping, selection: Selection) -> None:
-    """The pages of `selection` were touched, one after the other, and are mapped now."""
+def mark(mapping: Mapping, selection: Selection, runs: list[Run] | None = None) -> None:
+    """The pages of `selection` (these `runs`, if known) were touched, one after the other, and are mapped now."""
     frames = mapping.frames
     base = frames.now + 1
     frames.now += len(selection)
     if isinstance(selection, Range):
-        for run in selection.runs(mapping):
+        for run in runs or selection.runs(mapping):
             _mark_run(run, base - selection.start)
         return
     entries = mapping.table.get(selection.order)

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..kinds import Group, Machine, Mapping
 from ..stores import frames as fr
 from ..stores.chunks import CHUNK, Words, compact, every, some
 from ..stores.page_cache import SHADOW, Backing
 from ..stores.page_table import ALONE, DIRTY, FRAME_SHIFT, SWAPPED
-from ..stores.words import arange
-from .rmap import Part, Survey
+from ..stores.words import flatnonzero
+from .rmap import Units
 from .selection import Run
 
 
-class Eviction:
-    """What takes the pages of a survey out of memory, and counts what that wrote, in pages."""
+class PageOut:
+    """What takes units out of memory, and counts what that wrote, in pages."""
 
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
@@ -26,17 +25,17 @@ class Eviction:
         self.written_back = 0  # to files
         self.stolen = 0  # taken
 
-    def evict(self, survey: Survey, units: Words) -> int:
-        """Take those of `units` that are as they were at the survey; how many pages were freed."""
-        units = units[survey.current(units)]
+    def shrink(self, units: Units) -> int:
+        """Take those of `units` that are as they were when they were found; how many pages were freed."""
         freed = 0
         for whole in (True, False):
-            alike = units[survey.whole[units] == whole]
-            file = survey.kinds[alike] == fr.FILE
+            alike = units.pick(units.whole == whole)
+            alike = alike.pick(alike.current(whole))
+            file = alike.kinds == fr.FILE
             if some(file):
-                freed += self._drop_files(survey, alike[file])
+                freed += self._drop_files(alike.pick(file))
             if not every(file):
-                freed += self._swap_out(survey, alike[~file], whole)
+                freed += self._swap_out(alike.pick(~file), whole)
         self.stolen += freed
         return freed
 
@@ -53,72 +52,62 @@ class Eviction:
             if some(idle):
                 frames, words = frames[idle], words[idle]
                 self.swap.uncache(frames, whole)
-                (self.frames.release_chunks if whole else self.frames.release)(frames, words)
-                freed += len(frames) * (CHUNK if whole else 1)
+                freed += self._free(frames, words, whole)
         self.swap.tidy()
         self.stolen += freed
         return freed
 
+    def _free(self, frames: Words, words: Words, whole: bool) -> int:
+        """These frames, or chunks of them, are free; how many pages that is."""
+        if not whole:
+            self.frames.release(frames, words)
+            return len(frames)
+        self.frames.release_chunks(compact(frames), words)
+        return len(frames) * CHUNK
+
+    def _unmap(self, mapping: Mapping, at: Words) -> None:
+        mapping.table.set(at, 0)
+        mapping.other -= len(at)
+
     # Files ------------------------------------------------------------------------------------------------------
 
-    def _drop_files(self, survey: Survey, units: Words) -> int:
+    def _drop_files(self, units: Units) -> int:
         """Drop pages of files; those that were written through a mapping are written back first (shrink_folio_list)."""
-        parts = survey.parts(units)
-        dirty = survey.words[units] & fr.DIRTY != 0
-        for part in parts:
-            if not isinstance(part.holder, Backing):
-                dirty[part.unit] |= part.holder.table.get(part.at) & DIRTY != 0
-        for part in parts:
-            if isinstance(part.holder, Backing):
-                self._leave_file(part, part.holder, survey.frames[units], dirty)
-            else:
-                self._unmap(part, part.holder)
+        dirty = units.words & fr.DIRTY != 0
+        for mapping, here in units.mappers(whole=False)[0]:
+            dirty[here] |= mapping.table.get(units.at[here]) & DIRTY != 0
+            self._unmap(mapping, units.at[here])
+        for file, here in units.by_home():
+            assert isinstance(file, Backing)
+            written = here[dirty[here]]
+            file.disk.set(units.at[written], self.frames.values.get(units.frames[written]))
+            file.table.set(units.at[here], SHADOW)
+            file.reclaimed = True
         self.written_back += int(np.count_nonzero(dirty))
-        self.frames.release(survey.frames[units], survey.words[units])
-        return len(units)
-
-    def _leave_file(self, part: Part, file: Backing, frames: Words, dirty: NDArray[np.bool_]) -> None:
-        written = dirty[part.unit]
-        file.disk.set(part.at[written], self.frames.values.get(frames[part.unit[written]]))
-        file.table.set(part.at, SHADOW)
-        file.reclaimed = True
-
-    def _unmap(self, part: Part, mapping: Mapping) -> None:
-        mapping.table.set(part.at, 0)
-        mapping.other -= len(part.at)
+        return self._free(units.frames, units.words, whole=False)
 
     # Swap -------------------------------------------------------------------------------------------------------
 
-    def _swap_out(self, survey: Survey, units: Words, whole: bool) -> int:
+    def _swap_out(self, units: Units, whole: bool) -> int:
         """Give each page a slot, one however many map it; its entries name the slot from here on (try_to_unmap)."""
-        cached = survey.words[units] & fr.CACHED != 0
-        fresh = self._with_room(survey, units[~cached], whole)
-        if whole and self.swap.free and not len(fresh) and not every(cached):  # room, but for no whole chunk
-            return self._as_pages(survey, units[:1])
-        old, units = int(np.count_nonzero(cached)), np.concatenate([units[cached], fresh])
-        if not len(units):
+        cached = units.cached
+        old, new = units.pick(cached), units.pick(~cached)
+        new = new.pick(self._with_room(new, whole))
+        if whole and self.swap.free and not len(new) and not every(cached):  # room, but for no whole chunk
+            return self._swap_out(units.pick(slice(1)).as_pages(), whole=False)
+        if not len(old) + len(new):
             return 0
-        frames, words = survey.frames[units], survey.words[units]
-        known = self._old_slots(frames[:old], words[:old], whole)
-        slots = np.concatenate([known, self._new_slots(frames[old:], words[old:], whole)])
-        for part in survey.parts(units):
-            self._name_slots(part, slots[part.unit], words[part.unit], whole)
-        if whole:
-            self.frames.release_chunks(compact(frames), words)
-        else:
-            self.frames.release(frames, words)
-        return len(units) * (CHUNK if whole else 1)
+        slots = np.concatenate([self._old_slots(old, whole), self._new_slots(new, whole)])
+        units = old.and_then(new)
+        self._name_slots(units, slots, whole)
+        return self._free(units.frames, units.words, whole)
 
-    def _as_pages(self, survey: Survey, units: Words) -> int:
-        pages = survey.split(units)
-        return self._swap_out(pages, arange(len(pages.frames)), whole=False)
-
-    def _with_room(self, survey: Survey, units: Words, whole: bool) -> Words:
-        """Those of `units` that the swap area, and the swap limits of their groups, have room for."""
-        weight, kept, free = CHUNK if whole else 1, [units[:0]], self.swap.free
-        owners, left = survey.owners[units], dict[Group, int]()
+    def _with_room(self, units: Units, whole: bool) -> Words:
+        """Those of `units` that the swap area, and the swap limits of their groups, have room for: their positions."""
+        weight, kept, free = CHUNK if whole else 1, [np.zeros(0, np.int64)], self.swap.free
+        owners, left = units.owners, dict[Group, int]()
         for owner in np.unique(owners).tolist():
-            mine, group = units[owners == owner], self.machine.cgroups.of(owner)
+            mine, group = flatnonzero(owners == owner), self.machine.cgroups.of(owner)
             for each in group.upward():
                 left.setdefault(each, each.swap_room(self.swap.free))
             room = min(len(mine), free // weight, *(left[each] // weight for each in group.upward()))
@@ -130,34 +119,36 @@ class Eviction:
                 left[each] -= len(kept[-1]) * weight
         return np.concatenate(kept)
 
-    def _old_slots(self, frames: Words, words: Words, whole: bool) -> Words:
+    def _old_slots(self, units: Units, whole: bool) -> Words:
         """The slots that still hold pages of the swap cache: named again by those that mapped them, nothing written."""
-        if not len(frames):
-            return frames
-        slots, table, named = self.swap.uncache(frames, whole), self.swap.slots.words, words & -fr.MAPPER
+        if not len(units):
+            return units.frames
+        slots, table, named = self.swap.uncache(units.frames, whole), self.swap.slots.words, units.words & -fr.MAPPER
         if whole:
             table.first[slots] += named
         else:
             table.set(slots, table.get(slots) + named)
         return slots
 
-    def _new_slots(self, frames: Words, words: Words, whole: bool) -> Words:
-        if not len(frames):
-            return frames
-        self.written += len(frames) * (CHUNK if whole else 1)
-        return (self.swap.write_chunks if whole else self.swap.write_pages)(frames, words)
+    def _new_slots(self, units: Units, whole: bool) -> Words:
+        if not len(units):
+            return units.frames
+        self.written += len(units) * (CHUNK if whole else 1)
+        return (self.swap.write_chunks if whole else self.swap.write_pages)(units.frames, units.words)
 
-    def _name_slots(self, part: Part, slots: Words, words: Words, whole: bool) -> None:
-        holder = part.holder
-        if isinstance(holder, Backing):
-            holder.table.set(part.at, slots << FRAME_SHIFT | SWAPPED)
-            holder.reclaimed = True
-        elif not holder.private:
-            self._unmap(part, holder)
-        else:
-            alone = np.where(words & fr.EXCLUSIVE, ALONE, 0)
-            run = Run(holder, compact(part.at) if whole else part.at, whole)
-            run.map(compact(slots) if whole else slots, SWAPPED | alone)
-            n = len(part.at) * run.weight
-            holder.anon -= n
-            holder.swapped += n
+    def _name_slots(self, units: Units, slots: Words, whole: bool) -> None:
+        """Entries of mappings, and a shared object's own, that named these units name their slots."""
+        for mapping, here in units.mappers(whole)[0]:
+            at = units.at[here]
+            if not mapping.private:
+                self._unmap(mapping, at)
+                continue
+            alone = np.where(units.words[here] & fr.EXCLUSIVE, ALONE, 0)
+            run = Run(mapping, compact(at) if whole else at, whole)
+            run.map(slots[here], SWAPPED | alone)
+            mapping.anon -= len(at) * run.weight
+            mapping.swapped += len(at) * run.weight
+        for home, here in units.by_home():
+            if isinstance(home, Backing):
+                home.table.set(units.at[here], slots[here] << FRAME_SHIFT | SWAPPED)
+                home.reclaimed = True

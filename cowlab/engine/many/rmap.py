@@ -1,12 +1,15 @@
-"""A walk over all page tables: which pages are in memory, how old each is, and who maps it.
+"""Which pages are in memory, how old each is, and who maps it (mm/rmap.c).
 
-Linux finds who maps a frame through its anon_vma or address_space (mm/rmap.c); the model notes it during the walk.
+No table leads from a frame to its mappers. A frame has one place in its lineage: whoever maps it descends by fork from
+the mapping whose fault made it, and has it at the same page number. So those that may map it are the mappings of one
+lineage (Linux: anon_vma), and the frames of a file or shared object are mapped by its mappings (address_space), each
+at the number of the page in the file. A walk over the page tables notes one place of each page; the others are looked
+up when the page is taken.
 """
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import cast
 
 import numpy as np
@@ -14,186 +17,185 @@ from numpy.typing import NDArray
 
 from ..kinds import Group, Machine, Mapping
 from ..stores import frames as fr
-from ..stores.chunks import CHUNK, SHIFT, Words, distinct, expand, some
+from ..stores.chunks import CHUNK, SHIFT, Words, expand, some
 from ..stores.page_cache import Backing
 from ..stores.page_table import FRAME_SHIFT, PRESENT, has_frame
-from ..stores.words import arange, cumsum, flatnonzero, repeat
+from ..stores.words import arange, flatnonzero, repeat
 from .selection import Range
 
-
-@dataclass(frozen=True)
-class Part:
-    """The links of some units to one holder: pages (or chunks) `at` there, and for each the position of its unit."""
-
-    holder: Mapping | Backing
-    at: Words
-    unit: Words
+Mask = NDArray[np.bool_]
+Home = Mapping | Backing
+NOWHERE = -1
+"""The home of pages of the swap cache that nobody maps."""
 
 
-class Survey:
-    """The pages that are charged to `domain` or below. A unit is a frame, or a whole chunk of frames that are alike.
+class Units:
+    """Pages as a walk found them. A unit is a frame, or a whole chunk of frames that are alike.
 
-    Arrays, one item a unit: `frames` (a frame, or a chunk of frames), `whole`, `weights` (pages), `words` (of its
-    frames), `kinds`, `owners`, `ages` (of its oldest page). Arrays, one item a link, in the order of units: `unit`,
-    `holder` (index in `holders`: a mapping that maps it, or the backing that has it), `at` (page, or chunk, there).
+    Arrays, one item a unit: `frames` (a frame, or a chunk of frames), `home` (where the walk found it, in `homes`: a
+    mapping, or the file or shared object), `at` (page, or chunk, there), `whole`, `words` and `ages` (of its oldest
+    page).
     """
 
-    def __init__(self, machine: Machine, domain: Group, chunks: bool) -> None:
-        self.machine = machine
-        self.holders: list[Mapping | Backing] = []
-        self._inside = machine.cgroups.inside(domain)
-        self._links: dict[bool, list[Words]] = {False: [], True: []}  # rows (frame, holder, at), for pages and chunks
-        self._walk()
-        whole, pages = (self._rows(kind) for kind in (True, False))
-        alike = self._alike(whole[0], pages[0]) if chunks else np.zeros(whole.shape[1], np.bool_)
-        self._note(whole[:, alike], np.concatenate([pages, _as_pages(whole[:, ~alike])], axis=1))
+    def __init__(self, machine: Machine, homes: list[Home], rows: Words) -> None:
+        self.machine, self.homes, self.rows = machine, homes, rows
+        self.frames: Words = rows[0]
+        self.home: Words = rows[1]
+        self.at: Words = rows[2]
+        self.whole: Mask = rows[3] != 0
+        self.words: Words = rows[4]
+        self.ages: Words = rows[5]
 
-    def _walk(self) -> None:
-        machine = self.machine
-        for backing in machine.backings():
-            words = backing.table.get(arange(backing.pages))
-            here = flatnonzero(words & PRESENT)
-            self._add(backing, False, words[here] >> FRAME_SHIFT, here)
-        for process in machine.processes:
-            for mapping in process.mappings.values():
-                if mapping.anon + mapping.other:
-                    self._walk_mapping(mapping)
-        self._walk_swap_cache()
+    def __len__(self) -> int:
+        return len(self.frames)
 
-    def _walk_swap_cache(self) -> None:
-        """Pages of the swap cache that nobody maps have no holder."""
-        swap = self.machine.swap
-        if not swap.total:
-            return
-        for whole, frames in ((True, swap.cached_chunks()), (False, swap.cached_pages())):
-            frames = frames[self._is_inside(frames, whole)]
-            self._links[whole].append(np.stack([frames, np.full_like(frames, -1), frames]))
-
-    def _walk_mapping(self, mapping: Mapping) -> None:
-        for run in Range(0, mapping.pages).runs(mapping):
-            entries = run.words_of(run.table)
-            mapped = has_frame(entries)
-            part = run.pick(mapped)
-            self._add(mapping, run.whole, expand(run.frames_in(entries[mapped])), part.numbers())
-
-    def _add(self, holder: Mapping | Backing, whole: bool, frames: Words, at: Words) -> None:
-        inside = self._is_inside(frames, whole)
-        if inside.any():
-            number = np.full(int(np.count_nonzero(inside)), len(self.holders), np.int64)
-            self._links[whole].append(np.stack([frames[inside], number, at[inside]]))
-        self.holders.append(holder)
-
-    def _is_inside(self, frames: Words, whole: bool) -> NDArray[np.bool_]:
-        """Which of `frames` (or whole chunks of them) are charged to the domain."""
-        return self._inside[fr.group_of(self.machine.frames.words.at_all(frames, whole))]
-
-    def _rows(self, whole: bool) -> Words:
-        return np.concatenate([np.zeros((3, 0), np.int64), *self._links[whole]], axis=1)
-
-    def _alike(self, chunks: Words, singles: Words) -> NDArray[np.bool_]:
-        """Which chunks of frames can go as a whole: of one word, of ages in order, mapped whole by all."""
-        frames = self.machine.frames
-        alike = (frames.words.row[chunks] == 0) & (frames.ages.row[chunks] == 0)
-        cached = alike & (frames.words.first[chunks] & fr.CACHED != 0)
-        if some(cached):
-            swap = self.machine.swap
-            fine = swap.slot_of.row[chunks[cached]] == 0
-            slots = swap.slot_of.first[chunks[cached]] >> (FRAME_SHIFT + SHIFT)
-            alike[cached] = fine & (swap.slots.words.row[slots] == 0) & (swap.cache.row[slots] == 0)
-        return cast(NDArray[np.bool_], alike & ~np.isin(chunks, distinct(np.sort(singles >> SHIFT))))
-
-    def _note(self, whole: Words, pages: Words) -> None:
-        chunk_units, pages_units = distinct(np.sort(whole[0])), distinct(np.sort(pages[0]))
-        frames = self.machine.frames
-        self.frames = np.concatenate([chunk_units, pages_units])
-        self.whole = arange(len(self.frames)) < len(chunk_units)
-        self.weights = np.where(self.whole, CHUNK, 1).astype(np.int64)
-        self.words = np.concatenate([frames.words.first[chunk_units], frames.words.get(pages_units)])
-        self.ages = np.concatenate([frames.ages.first[chunk_units], frames.ages.get(pages_units)])
-        links = np.concatenate([whole, pages], axis=1)
-        unit = np.concatenate(
-            [np.searchsorted(chunk_units, whole[0]), len(chunk_units) + np.searchsorted(pages_units, pages[0])]
-        )
-        links, unit = links[:, links[1] >= 0], unit[links[1] >= 0]
-        order = np.argsort(unit, kind="stable")
-        self.unit, self.holder, self.at = unit[order], links[1][order], links[2][order]
-        self.start = np.searchsorted(self.unit, arange(len(self.frames) + 1))
+    @property
+    def weights(self) -> Words:
+        """The pages of each."""
+        return np.where(self.whole, CHUNK, 1).astype(np.int64)
 
     @property
     def kinds(self) -> Words:
         return self.words & fr.KIND
 
     @property
+    def cached(self) -> Mask:
+        """Which are in the swap cache?"""
+        return cast(Mask, self.words & fr.CACHED != 0)
+
+    @property
     def owners(self) -> Words:
         """The bits that say whom each unit is charged to."""
         return self.words & (fr.OWNER & ~fr.KIND)
 
-    def keep(self, units: NDArray[np.bool_]) -> None:
-        """Forget the units where `units` is false."""
-        number = cumsum(units) - 1
-        links = units[self.unit]
-        self.unit, self.holder, self.at = number[self.unit[links]], self.holder[links], self.at[links]
-        self.frames, self.whole, self.weights = self.frames[units], self.whole[units], self.weights[units]
-        self.words, self.ages = self.words[units], self.ages[units]
-        self.start = np.searchsorted(self.unit, arange(len(self.frames) + 1))
+    def pick(self, which: Words | Mask | slice) -> Units:
+        """Some of them, in this order."""
+        return Units(self.machine, self.homes, self.rows[:, which])
 
-    def parts(self, units: Words) -> list[Part]:
-        """The links of `units`, holder by holder."""
-        counts = self.start[units + 1] - self.start[units]
-        unit = repeat(arange(len(units)), counts)
-        link = repeat(self.start[units] - (cumsum(counts) - counts), counts) + arange(len(unit))
-        order = np.argsort(self.holder[link], kind="stable")
-        unit, link = unit[order], link[order]
-        cuts = flatnonzero(np.diff(self.holder[link])) + 1
-        groups = zip(np.split(unit, cuts), np.split(link, cuts), strict=True) if len(link) else ()
-        return [Part(self.holders[int(self.holder[mine[0]])], self.at[mine], of) for of, mine in groups]
+    def and_then(self, others: Units) -> Units:
+        """These, and others of the same walk."""
+        return Units(self.machine, self.homes, np.concatenate([self.rows, others.rows], axis=1))
 
-    def split(self, units: Words) -> Survey:
-        """A survey of the pages of these `units`, which are whole chunks."""
-        links = []
-        for part in self.parts(units):
-            holder = np.full(len(part.at), self.holders.index(part.holder), np.int64)
-            links.append(_as_pages(np.stack([self.frames[units][part.unit], holder, part.at])))
-        lonely = self.frames[units][self.start[units + 1] == self.start[units]]
-        links.append(_as_pages(np.stack([lonely, np.full_like(lonely, -1), lonely])))
-        pages = copy(self)
-        pages._note(np.zeros((3, 0), np.int64), np.concatenate(links, axis=1))
-        return pages
+    def as_pages(self) -> Units:
+        """The pages of these units, which are whole chunks."""
+        return _units(self.machine, self.homes, _as_pages(self.rows[:3]), whole=False)
 
-    def current(self, units: Words) -> NDArray[np.bool_]:
-        """Which of `units` are as they were at the walk: not used since, not freed, no mapper more or less."""
-        frames, whole = self.machine.frames, self.whole[units]
-        at = self.frames[units]
-        same = np.zeros(len(units), np.bool_)
-        chunks, pages = at[whole], at[~whole]
-        same[whole] = (frames.words.row[chunks] == 0) & (frames.ages.row[chunks] == 0)
-        same[whole] &= (frames.words.first[chunks] == self.words[units[whole]]) & (
-            frames.ages.first[chunks] == self.ages[units[whole]]
-        )
-        same[~whole] = (frames.words.get(pages) == self.words[units[~whole]]) & (
-            frames.ages.get(pages) == self.ages[units[~whole]]
-        )
-        for part in self.parts(units):  # a mapper may have gone and another come
-            same[part.unit] &= self._linked(part, units)
-        return same
+    def by_home(self) -> Iterator[tuple[Home, Words]]:
+        """Each home, and the positions of its units."""
+        for number in np.unique(self.home[self.home != NOWHERE]).tolist():
+            yield self.homes[number], flatnonzero(self.home == number)
 
-    def _linked(self, part: Part, units: Words) -> NDArray[np.bool_]:
-        """Which of these links still hold: does the holder have the unit's frame there?"""
-        table, frames = part.holder.table, self.frames[units][part.unit]
-        whole = self.whole[units][part.unit]
-        linked = np.zeros(len(whole), np.bool_)
-        chunks, pages = part.at[whole], table.get(part.at[~whole])
-        words = table.first[chunks]
-        linked[whole] = (table.row[chunks] == 0) & has_frame(words)
-        linked[whole] &= words >> (FRAME_SHIFT + SHIFT) == frames[whole]
-        linked[~whole] = has_frame(pages) & (pages >> FRAME_SHIFT == frames[~whole])
-        return linked
+    def current(self, whole: bool) -> Mask:
+        """Which of them, all pages or all `whole` chunks, are as they were at the walk: not used since, not freed, no
+        mapper more or less, and in one piece for all of them."""
+        words, ages = self.machine.frames.words, self.machine.frames.ages
+        same = (words.at_all(self.frames, whole) == self.words) & (ages.at_all(self.frames, whole) == self.ages)
+        if whole:
+            same &= (words.row[self.frames] == 0) & (ages.row[self.frames] == 0)
+            same[same] = self.pick(same).mappers(whole)[1] == 0
+        return cast(Mask, same)
+
+    def mappers(self, whole: bool) -> tuple[list[tuple[Mapping, Words]], Words]:
+        """Each mapping that maps some of these current units, and their positions; how many of each were not found."""
+        found, left = [], self.words >> fr.COUNT_SHIFT
+        for home, units in self.by_home():
+            for mapping in _candidates(home):
+                units = units[left[units] > 0]
+                if not len(units):
+                    break
+                here = units[_maps(mapping, self.frames[units], self.at[units], whole)]
+                if len(here):
+                    left[here] -= 1
+                    found.append((mapping, here))
+        return found, left
+
+
+def _candidates(home: Home) -> Iterator[Mapping]:
+    """Who may map what was found at `home`: first the mapping itself, most pages have no other."""
+    if not isinstance(home, Backing):
+        yield home
+    for mapping in home.mappings if isinstance(home, Backing) else home.lineage:
+        if mapping is not home:
+            yield mapping
+
+
+def _maps(mapping: Mapping, frames: Words, at: Words, whole: bool) -> Mask:
+    """Which of `frames` (or chunks of them) does `mapping` have `at` these places?"""
+    table, shift = mapping.table, FRAME_SHIFT + (SHIFT if whole else 0)
+    near = at < len(table) << (0 if whole else SHIFT)  # mappings of a file have lengths of their own
+    places = at[near]
+    words = table.at_all(places, whole)
+    maps = np.zeros(len(at), np.bool_)
+    maps[near] = has_frame(words) & (words >> shift == frames[near])
+    if whole:
+        maps[near] &= table.row[places] == 0
+    return maps
+
+
+# The walk -------------------------------------------------------------------------------------------------------
+
+
+def walk(machine: Machine, domain: Group, chunks: bool) -> Units:
+    """The pages in memory that are charged to `domain` or below, as pages or, if `chunks`, in whole chunks."""
+    mappings = [m for process in machine.processes for m in process.mappings.values() if m.anon]
+    homes: list[Home] = [*machine.backings(), *mappings]
+    inside = machine.cgroups.inside(domain)
+    rows: dict[bool, list[Words]] = {True: [np.zeros((3, 0), np.int64)], False: [np.zeros((3, 0), np.int64)]}
+    for number, whole, frames, at in _places(machine, homes):
+        words = machine.frames.words.at_all(frames, whole)
+        mine = inside[fr.group_of(words)]
+        if number >= len(homes) - len(mappings):  # other frames that it maps were found in their file
+            mine &= words & fr.KIND == fr.ANON
+        if some(mine):
+            rows[whole].append(np.stack([frames[mine], np.full(np.count_nonzero(mine), number, np.int64), at[mine]]))
+    found, pages = _each_once(rows[True]), np.concatenate(rows[False], axis=1)
+    alike = _alike(machine, found[0], pages[0]) if chunks else np.zeros(found.shape[1], np.bool_)
+    singles = _each_once([pages, _as_pages(found[:, ~alike])])
+    return _units(machine, homes, found[:, alike], whole=True).and_then(_units(machine, homes, singles, whole=False))
+
+
+def _places(machine: Machine, homes: list[Home]) -> Iterator[tuple[int, bool, Words, Words]]:
+    """Home by home, then in the swap cache: frames (or whole chunks of them), and where they are there."""
+    for number, home in enumerate(homes):
+        if isinstance(home, Backing):
+            words = home.table.get(arange(home.pages))
+            here = flatnonzero(words & PRESENT)
+            yield number, False, words[here] >> FRAME_SHIFT, here
+            continue
+        for run in Range(0, home.pages).runs(home):
+            entries = run.words_of(run.table)
+            mapped = has_frame(entries)
+            yield number, run.whole, expand(run.frames_in(entries[mapped])), run.pick(mapped).numbers()
+    if machine.swap.total:
+        for whole, frames in ((True, machine.swap.cached_chunks()), (False, machine.swap.cached_pages())):
+            yield NOWHERE, whole, frames, frames
+
+
+def _each_once(rows: list[Words]) -> Words:
+    """Of rows (frame, home, at) the first of each frame, by frame."""
+    together = np.concatenate(rows, axis=1)
+    return together[:, np.unique(together[0], return_index=True)[1]]
+
+
+def _alike(machine: Machine, chunks: Words, singles: Words) -> Mask:
+    """Which chunks of frames can go as a whole: of one word, of ages in order, mapped whole by all."""
+    frames, swap = machine.frames, machine.swap
+    alike = (frames.words.row[chunks] == 0) & (frames.ages.row[chunks] == 0)
+    cached = alike & (frames.words.first[chunks] & fr.CACHED != 0)
+    if some(cached):
+        slots = swap.slot_of.first[chunks[cached]] >> (FRAME_SHIFT + SHIFT)
+        fine = swap.slot_of.row[chunks[cached]] == 0
+        alike[cached] = fine & (swap.slots.words.row[slots] == 0) & (swap.cache.row[slots] == 0)
+    return cast(Mask, alike & ~np.isin(chunks, singles >> SHIFT))
 
 
 def _as_pages(rows: Words) -> Words:
-    """Rows of chunks as rows of pages."""
-    offsets = np.tile(arange(CHUNK), rows.shape[1])
+    """Rows (frame, home, at) of chunks as rows of pages."""
     pages = repeat(rows, CHUNK, axis=1)
-    pages[0] = (pages[0] << SHIFT) + offsets
-    pages[2] = (pages[2] << SHIFT) + offsets
+    pages[[0, 2]] = (pages[[0, 2]] << SHIFT) + np.tile(arange(CHUNK), rows.shape[1])
     return pages
+
+
+def _units(machine: Machine, homes: list[Home], rows: Words, whole: bool) -> Units:
+    words, ages = (table.at_all(rows[0], whole) for table in (machine.frames.words, machine.frames.ages))
+    return Units(machine, homes, np.concatenate([rows, [np.full_like(words, whole), words, ages]]))

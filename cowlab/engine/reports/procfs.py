@@ -153,8 +153,8 @@ def available(machine: Machine) -> int:
 
 def vmstat(machine: Machine) -> dict[str, int]:
     """/proc/vmstat: counts since the machine started; pgpgin and pgpgout are in KiB."""
-    eviction, counts = machine.reclaim.eviction, machine.counters()
-    counts["pswpout"] = eviction.written
-    counts["pgpgout"] = (eviction.written + eviction.written_back) * PAGE_KIB
-    counts["pgsteal"] = eviction.stolen
+    out, counts = machine.reclaim.page_out, machine.counters()
+    counts["pswpout"] = out.written
+    counts["pgpgout"] = (out.written + out.written_back) * PAGE_KIB
+    counts["pgsteal"] = out.stolen
     return counts

@@ -105,7 +105,7 @@ def _backing(backing: Backing, entries: dict[Table, Any]) -> dict[str, Any]:
         "name": backing.name,
         "cached": backing.cached,
         "pages": backing.pages,
-        "mappings": backing.mappings,
+        "mappings": len(backing.mappings),
         "entries": entries[backing.table],
     }
 

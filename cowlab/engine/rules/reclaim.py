@@ -24,40 +24,39 @@ from __future__ import annotations
 import numpy as np
 
 from ..kinds import Group, Machine
-from ..many.page_out import Eviction
-from ..many.rmap import Survey
+from ..many.page_out import PageOut
+from ..many.rmap import Units, walk
 from ..stores import frames as fr
-from ..stores.chunks import CHUNK, Words, distinct
-from ..stores.words import cumsum
-from . import replacement as evict
+from ..stores.chunks import CHUNK
+from ..stores.words import arange, cumsum, flatnonzero
+from . import replacement
 
 MOST_AT_ONCE = 1 << 15
 """Pages in a batch, at most (128 MiB); it is a 64th of RAM, or of the group's limit, where that is less."""
 
 
 class Generation:
-    """The pages that one walk found, by kind, oldest first; how far each kind is consumed."""
+    """The units that one walk found, by kind, oldest first; how far each kind is consumed."""
 
-    def __init__(self, survey: Survey) -> None:
-        self.survey = survey
-        self.made = survey.machine.frames.now
-        file, order = survey.kinds == fr.FILE, np.argsort(survey.ages, kind="stable")
-        cached = survey.words & fr.CACHED != 0
-        self.units = {"file": order[file[order]], "anon": order[~file[order]], "cached": order[cached[order]]}
+    def __init__(self, units: Units) -> None:
+        self.made = units.machine.frames.now
+        self.size = len(units)
+        units = units.pick(np.argsort(units.ages, kind="stable"))
+        file = units.kinds == fr.FILE
+        self.units = {"file": units.pick(file), "anon": units.pick(~file), "cached": units.pick(units.cached)}
         self.at = dict.fromkeys(self.units, 0)
 
     def left(self, kind: str) -> bool:
         """Are there more of `kind`?"""
         return self.at[kind] < len(self.units[kind])
 
-    def take(self, kind: str, pages: int) -> Words:
+    def take(self, kind: str, pages: int) -> Units:
         """The next units of `kind`, as many as hold `pages` pages."""
-        units: Words = self.units[kind]
         at = self.at[kind]
-        weight = self.survey.weights[units[at : at + pages]]
-        n = int(np.searchsorted(cumsum(weight), pages)) + 1
-        self.at[kind] = min(at + n, len(units))
-        return units[at : at + n]
+        units = self.units[kind].pick(slice(at, at + pages))
+        n = int(np.searchsorted(cumsum(units.weights), pages)) + 1 if pages > 0 else 0
+        self.at[kind] = at + min(n, len(units))
+        return units.pick(slice(n))
 
 
 class Reclaim:
@@ -66,7 +65,7 @@ class Reclaim:
     def __init__(self, machine: Machine) -> None:
         self.machine = machine
         self.generations: dict[Group, Generation] = {}
-        self.eviction = Eviction(machine)
+        self.page_out = PageOut(machine)
 
     def forget(self) -> None:
         """Pages have new mappers: what the last walks found does not hold any more."""
@@ -91,20 +90,19 @@ class Reclaim:
     def _free(self, domain: Group, need: int, break_low: bool) -> int:
         if self.machine.evict_policy is not None:
             return self._by_policy(domain, need, break_low)
-        if self._kind(domain) == "cached" and (freed := self.eviction.drop_unmapped(domain)):
+        if self._kind(domain) == "cached" and (freed := self.page_out.drop_unmapped(domain)):
             return freed
         if not self._anything(domain):
             return 0
         want = self.batch(domain)
-        for walk in (False, True):
-            if walk or domain not in self.generations:
-                self.generations[domain] = Generation(Survey(self.machine, domain, chunks=want >= CHUNK))
+        for anew in (False, True):
+            if anew or domain not in self.generations:
+                self.generations[domain] = Generation(walk(self.machine, domain, chunks=want >= CHUNK))
             generation = self.generations[domain]
-            if not walk and self._files_came(generation, domain, want):
+            if not anew and self._files_came(generation, domain, want):
                 continue
             while (units := self._next(generation, want, self._kind(domain))) is not None:
-                survey = generation.survey
-                if freed := self.eviction.evict(survey, self._allowed(survey, units, domain, break_low)):
+                if freed := self.page_out.shrink(self._allowed(units, domain, break_low)):
                     return freed
         return 0
 
@@ -120,38 +118,33 @@ class Reclaim:
         if generation.left("file") or domain.charged[fr.FILE] < want:
             return False
         since = self.machine.frames.now - generation.made
-        return self.machine.swappiness == 0 or since > len(generation.survey.frames) // 4
+        return self.machine.swappiness == 0 or since > generation.size // 4
 
     def _anything(self, domain: Group) -> bool:
         """Is a walk worth while?"""
         swap = self.machine.swap
         return bool(domain.charged[fr.FILE] or swap.in_cache or (swap.total and self._kind(domain) == "anon"))
 
-    def _next(self, generation: Generation, want: int, kind: str) -> Words | None:
+    def _next(self, generation: Generation, want: int, kind: str) -> Units | None:
         """The oldest units, of file pages and of anonymous ones (`kind`) as swappiness says; None if all are taken."""
         anon, file = generation.left(kind), generation.left("file")
         if not (anon or file):
             return None
         share = round(want * self.machine.swappiness / 200) if anon and file else want * anon
-        parts = [generation.take(kind, share)] if share else []
-        parts += [generation.take("file", want - share)] if want > share else []
-        return np.concatenate(parts)
+        return generation.take(kind, share).and_then(generation.take("file", want - share))
 
     def _by_policy(self, domain: Group, need: int, break_low: bool) -> int:
         """Let the policy choose among all pages, each time anew."""
-        survey = Survey(self.machine, domain, chunks=False)
+        units = walk(self.machine, domain, chunks=False)
         if self._kind(domain) == "cached":
-            survey.keep((survey.kinds == fr.FILE) | (survey.words & fr.CACHED != 0))
-        while len(survey.frames):
-            chosen = evict.choose(self.machine, survey, need)
+            units = units.pick((units.kinds == fr.FILE) | units.cached)
+        while len(units):
+            chosen = replacement.choose(self.machine, units, need)
             if not len(chosen):
                 return 0
-            allowed = self._allowed(survey, chosen, domain, break_low)
-            if freed := self.eviction.evict(survey, allowed):
+            if freed := self.page_out.shrink(self._allowed(units.pick(chosen), domain, break_low)):
                 return freed
-            rest = np.ones(len(survey.frames), np.bool_)
-            rest[chosen] = False
-            survey.keep(rest)
+            units = units.pick(np.delete(arange(len(units)), chosen))
         return 0
 
     # Protection -------------------------------------------------------------------------------------------------
@@ -161,21 +154,21 @@ class Reclaim:
         groups = self.machine.cgroups.values()
         return [g for g in groups if g.limits["low"] and g is not domain and domain.holds(g) and g.usage]
 
-    def _allowed(self, survey: Survey, units: Words, domain: Group, break_low: bool) -> Words:
+    def _allowed(self, units: Units, domain: Group, break_low: bool) -> Units:
         """Those of `units` that the protection of their groups leaves."""
         if len(self.machine.cgroups) == 1:
             return units
-        owners = survey.owners[units]
-        kept, spare = [units[:0]], dict[Group, int]()
-        for owner in distinct(np.sort(owners)).tolist():
-            mine = units[owners == owner]
+        owners, weights = units.owners, units.weights
+        kept, spare = [np.zeros(0, np.int64)], dict[Group, int]()
+        for owner in np.unique(owners).tolist():
+            mine = flatnonzero(owners == owner)
             above = self._floors(self.machine.cgroups.of(owner), domain, break_low, spare)
             if above:
-                mine = mine[cumsum(survey.weights[mine]) <= min(spare[group] for group in above)]
+                mine = mine[cumsum(weights[mine]) <= min(spare[group] for group in above)]
             for group in above:
-                spare[group] -= int(survey.weights[mine].sum())
+                spare[group] -= int(weights[mine].sum())
             kept.append(mine)
-        return np.concatenate(kept)
+        return units.pick(np.concatenate(kept))
 
     def _floors(self, group: Group, domain: Group, break_low: bool, spare: dict[Group, int]) -> list[Group]:
         """The groups from `group` up to below `domain` that have a floor; `spare` gets the pages above each."""

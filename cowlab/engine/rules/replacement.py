@@ -28,7 +28,7 @@ from ..stores import frames as fr
 from ..stores.chunks import Words
 
 if TYPE_CHECKING:
-    from ..many.rmap import Survey
+    from ..many.rmap import Units
 
 
 @dataclass(frozen=True)
@@ -115,12 +115,12 @@ def parse_policy(policy: Any) -> EvictPolicy | None:
     return policy  # type: ignore[no-any-return]
 
 
-def choose(machine: Machine, survey: Survey, wanted: int) -> Words:
-    """The units of `survey` that the machine's policy lets go. Raises ValueError for an answer that means nothing."""
+def choose(machine: Machine, units: Units, wanted: int) -> Words:
+    """Which of `units`, all pages, the machine's policy lets go. Raises ValueError for an answer that means nothing."""
     assert machine.evict_policy and machine.frames.born
-    born = machine.frames.born.get(survey.frames)
-    mappers, kinds = survey.words >> fr.COUNT_SHIFT, survey.kinds
-    pages = Candidates(survey.frames, born, survey.ages, mappers, kinds == fr.ANON)
+    born = machine.frames.born.get(units.frames)
+    mappers, kinds = units.words >> fr.COUNT_SHIFT, units.kinds
+    pages = Candidates(units.frames, born, units.ages, mappers, kinds == fr.ANON)
     answer = machine.evict_policy(pages, wanted)
     try:
         chosen = np.array([operator.index(page) for page in answer], np.int64)

@@ -113,19 +113,19 @@ class Shortage:
 
     def _reclaim(self, domain: Group, process: Process, pages: int) -> int:
         """Direct reclaim: the caller waits for what is written. Pages freed."""
-        eviction, costs = self.reclaim.eviction, self.machine.costs
-        swapped, back = eviction.written, eviction.written_back
+        out, costs = self.reclaim.page_out, self.machine.costs
+        swapped, back = out.written, out.written_back
         freed = self._take(domain, process, pages)
-        swapped, back = eviction.written - swapped, eviction.written_back - back
+        swapped, back = out.written - swapped, out.written_back - back
         self.machine.stall(process, swapped * costs.swap_out + back * costs.file_write)
         return freed
 
     def _take(self, domain: Group, process: Process, pages: int) -> int:
-        eviction = self.reclaim.eviction
-        before = eviction.written
+        out = self.reclaim.page_out
+        before = out.written
         freed = self.reclaim.free(domain, pages)
-        if eviction.written > before:
-            self.machine.record("swap_out", process.name, "", (0, 0), eviction.written - before)
+        if out.written > before:
+            self.machine.record("swap_out", process.name, "", (0, 0), out.written - before)
         return freed
 
     # memory.high ------------------------------------------------------------------------------------------------

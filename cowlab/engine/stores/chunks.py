@@ -229,7 +229,9 @@ class Table:
         if not self.dense:
             return
         chunks = self.row.nonzero()[0]
-        words = self.pool.words[self.row[chunks]]
+        rows = self.row[chunks]
+        close = self.pool.words[rows, 0] == self.pool.words[rows, -1]  # few are: only these are looked at whole
+        chunks, words = chunks[close], self.pool.words[rows[close]]
         alike = (words == words[:, :1]).all(axis=1)
         if some(alike):
             self.fill(chunks[alike], words[alike, 0])

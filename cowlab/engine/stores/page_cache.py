@@ -6,7 +6,7 @@ tmpfs without a name (mm/shmem.c, shmem_zero_setup).
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -30,8 +30,8 @@ class Backing:
     `table` holds, for each page that is in memory, the word `frame << 8 | PRESENT`; for one that was swapped out
     (shared memory) `slot << 8 | SWAPPED`, for one that was dropped (a file) SHADOW. `disk` is what a file holds on
     disk. A file that is not `cached` is not read when it is mapped: its pages come into memory when they are touched,
-    each by a major fault. `mappings` counts the mappings, in all processes; shared memory goes with the last of them,
-    a file stays in the cache.
+    each by a major fault. `mappings` are its mappings, in all processes, the oldest first; shared memory goes with the
+    last of them, a file stays in the cache.
     """
 
     def __init__(self, frames: Frames, swap: Swap, name: str | None = None, cached: bool = True) -> None:
@@ -40,7 +40,7 @@ class Backing:
         self.name = name
         self.cached = cached
         self.pages = 0
-        self.mappings = 0
+        self.mappings: dict[Any, None] = {}
         self.reclaimed = False  # was a page of it ever taken out of memory?
         self.promised = 0  # pages of this object in the commit account
         self.table = Table(frames.pool, 1)
@@ -112,7 +112,7 @@ class Backing:
         if word & SWAPPED:  # it stays charged to the group that its slot is charged to
             owner = self.swap.slots.word(word >> FRAME_SHIFT) & OWNER | DIRTY
         frame = self.frames.allocate(owner, self.value(page))
-        self.frames.ages.put(frame, self.frames.now)
+        self.frames.ages.put(frame, self.frames.now + 1)  # used at the touch that brings it in
         if word & SWAPPED:
             self.swap.discard(np.array([word >> FRAME_SHIFT], np.int64))
         self.table.put(page, frame << FRAME_SHIFT | PRESENT)

@@ -66,7 +66,7 @@ class Swap:
         """Read the page of `slot` into a free frame, which nobody maps yet; the frame."""
         owner = self.slots.word(slot) & fr.OWNER
         frame = self.frames.allocate(owner | fr.DIRTY, self.slots.values.at(slot))
-        self.frames.ages.put(frame, self.frames.now)
+        self.frames.ages.put(frame, self.frames.now + 1)  # used at the touch that reads it
         self._link(np.array([slot], np.int64), np.array([frame], np.int64))
         return frame
 
