@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RULES = Path("cowlab", "engine", "rules")
 LIKELY = {
     "faults": ["test_examples", "test_kernel_traces", "test_twins", "test_reclaim"],
     "commit": ["test_commit", "test_examples", "test_scenarios", "test_linux_suites"],
@@ -69,7 +70,7 @@ class Mutant:
 
 def mutants(module: str) -> Iterator[Mutant]:
     """All mutants of one module of the engine."""
-    tree = ast.parse((ROOT / "cowlab" / "engine" / f"{module}.py").read_text(encoding="utf-8"))
+    tree = ast.parse((ROOT / RULES / f"{module}.py").read_text(encoding="utf-8"))
     places = [(node, name) for node, name in _in_functions(tree)]
     for number, (node, function) in enumerate(places):
         for change in range(len(_changes(node))):
@@ -127,7 +128,7 @@ def caught_by(mutant: Mutant) -> str | None:
         for part in ("cowlab", "tests", "notebooks"):
             shutil.copytree(ROOT / part, home / part, ignore=shutil.ignore_patterns("__pycache__", "browser"))
         shutil.copy(ROOT / "pyproject.toml", home)
-        (home / "cowlab" / "engine" / f"{mutant.module}.py").write_text(mutant.text, encoding="utf-8")
+        (home / RULES / f"{mutant.module}.py").write_text(mutant.text, encoding="utf-8")
         likely = LIKELY[mutant.module]
         for name in [*likely, *(name for name in REST if name not in likely)]:
             if not _passes(home, name):

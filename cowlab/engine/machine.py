@@ -16,8 +16,7 @@ from .process import Process, check_adj
 from .reports import checks, procfs
 from .reports.costs import Costs
 from .reports.state import state
-from .rules import commit, oom
-from .rules import replacement as evict
+from .rules import commit, oom, replacement
 from .rules.cgroup import Group, Groups
 from .rules.page import Tally
 from .rules.shortage import Shortage
@@ -53,7 +52,7 @@ class Machine:
     0 to 200 (vm.swappiness). `costs` says what events take in time (costs.py).
 
     `on_read`, `on_write`, `on_fork`, `on_unmap`, `on_protect` replace a rule of `faults.py`, `commit_policy` that of
-    `commit.py`, `oom_policy` that of `oom.py`; `evict_policy`, a function or a name, chooses pages (evict.py).
+    `commit.py`, `oom_policy` that of `oom.py`; `evict_policy`, a function or a name, chooses pages (replacement.py).
     `check=True` checks all invariants after every call (slow: for tests, and for rules of one's own).
     """
 
@@ -73,7 +72,7 @@ class Machine:
         costs: Costs | None = None,
         commit_policy: commit.CommitPolicy | None = None,
         oom_policy: oom.OomPolicy | None = None,
-        evict_policy: evict.EvictPolicy | str | None = None,
+        evict_policy: replacement.EvictPolicy | str | None = None,
         **rules: Callable[..., None] | None,
     ) -> None:
         frames = pages_in(ram, "ram")
@@ -90,7 +89,7 @@ class Machine:
         self.rules = _replaced(rules)
         self.commit_policy = _callable("commit_policy", commit_policy) or commit.commit_policy
         self.oom_policy: oom.OomPolicy = _callable("oom_policy", oom_policy) or oom.oom_policy
-        self.evict_policy = evict.parse_policy(evict_policy)
+        self.evict_policy = replacement.parse_policy(evict_policy)
         if self.evict_policy:
             self.frames.keep_births()
         self.swappiness = whole("swappiness", swappiness, "give a whole number from 0 to 200 (60 is usual)", 0, 200)

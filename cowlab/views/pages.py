@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..engine import Machine, Mapping
-from ..engine.reports import histogram as mixes
-from ..engine.reports import pagemap
+from ..engine.reports import histogram, pagemap
 from ..engine.stores.words import arange, bincount, cumsum, flatnonzero, repeat
 from .palette import (
     COPIED,
@@ -111,7 +110,7 @@ def grid(machine: Machine, scale: int, shown: int, midway: bool = False) -> Grid
         records[:, 0] = repeat(codes | np.minimum(mappers, 0xFFFF) << 16, length)
         records[:, 1] = arange(shown)
     else:
-        records = shares_of(mixes.frames(machine, shown, scale, _states(nobody=nobody, free=FREE, cached=SWAPPED)))
+        records = shares_of(histogram.frames(machine, shown, scale, _states(nobody=nobody, free=FREE, cached=SWAPPED)))
     return Grid(scale, shown, memory.used + memory.tables, memory.tables, memory.free, memory.total, records)
 
 
@@ -207,13 +206,13 @@ def frame_codes(kind: NDArray[np.int64], mappers: NDArray[np.int64]) -> NDArray[
 
 def _mixed(machine: Machine, mappings: list[Mapping], scale: int) -> list[Records]:
     cells = [-(-mapping.pages // scale) for mapping in mappings]
-    shares = shares_of(mixes.pages(machine, mappings, scale, _states(nobody=WRONG, free=DANGLING, cached=WRONG)))
+    shares = shares_of(histogram.pages(machine, mappings, scale, _states(nobody=WRONG, free=DANGLING, cached=WRONG)))
     return [shares[stop - n : stop] for n, stop in zip(cells, cumsum(cells), strict=True)]
 
 
 def _states(nobody: int, free: int, cached: int) -> Codes:
-    """The state that each look is (`mixes.LOOKS`). The arguments are those of frames that count no mapper."""
-    kinds = np.full((mixes.UNTOUCHED // 4, 4), FILE, np.uint8)
+    """The state that each look is (`histogram.LOOKS`). The arguments are those of frames that count no mapper."""
+    kinds = np.full((histogram.UNTOUCHED // 4, 4), FILE, np.uint8)
     kinds[pagemap.ANONYMOUS] = nobody, PRIVATE, TWO, MORE
     kinds[pagemap.NOTHING], kinds[pagemap.SWAP_CACHE] = free, cached
     return np.append(kinds, np.array([UNTOUCHED, ZERO, SWAPPED, HOLE], np.uint8))

@@ -1,7 +1,7 @@
-"""One rule, three forms: ranges at once (ranges.py), page by page (faults.py), and the independent reference.
+"""One rule in two grains, in batches and page by page, and the independent reference.
 
-The same random calls go to a machine that treats ranges at once, to one whose page rules are replaced by
-wrappers of themselves (so that it runs page by page), and to tests/reference.py. Results, errors and all that
+The same random calls go to a machine that treats pages in batches, to one whose page rules are replaced by
+wrappers of themselves (so that it runs page by page), and to reference.py. Results, errors and all that
 can be seen of the three stay equal, also where memory runs out in the middle of a call.
 """
 
@@ -64,7 +64,7 @@ def some_pages(dice, length):
 
 
 class Three:
-    """A machine that treats ranges at once, one that runs page by page, and the reference."""
+    """A machine that treats pages in batches, one that runs page by page, and the reference."""
 
     def __init__(
         self,
@@ -326,7 +326,7 @@ def look_at_model(model):
 
 
 class LargeTwins(Twins):
-    """Regions of whole chunks of 512 pages, which the range form treats at once."""
+    """Regions of whole chunks of 512 pages, which a batch treats at once."""
 
     frames = 20_000, 20_000
     sizes = LARGE

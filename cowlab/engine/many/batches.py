@@ -1,12 +1,12 @@
 """Many pages at once: they fall into batches that look alike, and `faults.py` runs once on each.
 
-A call covers a selection of pages, which falls into runs (runs.py): single pages, and whole chunks of 512. The words
-of a run are compared; those that look alike to every rule make up a *batch*. The rule runs on a stand-in for them
-(stand_in.py), and its effect is applied to the words of all. Batches with the same effect are joined.
+A call covers a selection of pages, which falls into runs (selection.py): single pages, and whole chunks of 512. The
+words of a run are compared; those that look alike to every rule make up a *batch*. The rule runs on a stand-in for them
+(stand_in.py), and its effect is done to the words of all (effects.py). Batches with the same effect are joined.
 
 This is exact, since pages of one mapping never share a frame or a slot (a frame has one place in its family), so that
 what happens to one page does not change the look of another. The exception is a read fault, which maps neighbours:
-`_reading` asks first for the pages that fault first in each window. What else falls apart into single pages is said in
+`reading` asks first for the pages that fault first in each window. What else falls apart into single pages is said in
 access.py.
 """
 
@@ -23,13 +23,11 @@ from ..rules.page import WINDOW
 from ..stores import frames as fr
 from ..stores.chunks import CHUNK, SHIFT, Where, Words, distinct, every, some
 from ..stores.page_cache import SHADOW
-from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO, has_frame, is_swapped
+from ..stores.page_table import FLAGS, FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO, has_frame, is_swapped
 from ..stores.words import arange
 from .batchable import Verdict
 from .selection import Mask, Run, Scatter, Selection
 from .stand_in import BEHIND, IDLE, LOOK, MAPPERS, NAMED, Decision, Effect, StandIn, tried
-
-FLAGS = NEXT_FRAME - 1
 
 
 class OneByOne(Exception):
@@ -152,8 +150,7 @@ def _in_a_row(run: Run, entries: Words) -> tuple[int, Where | None, int | None] 
     word = words.item(0)
     if not every(words == word):
         return None
-    look = (word & LOOK) << FRAME_SHIFT | min(word >> fr.COUNT_SHIFT, 2) << MAPPERS
-    return first & FLAGS | look, frames, word
+    return first & FLAGS | int(_look_of_words(words[:1])[0]), frames, word
 
 
 def look_of(run: Run, entries: Words) -> Words | int:

@@ -7,12 +7,10 @@ from ..kinds import Mapping
 from ..rules.page import OWNED, Tally
 from ..stores import frames as fr
 from ..stores.chunks import SHIFT, Where, expand
-from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED, ZERO
+from ..stores.page_table import FLAGS, FRAME_SHIFT, PRESENT, SWAPPED, ZERO
 from .batches import Batch
 from .selection import Run, Selection
 from .stand_in import Change, Effect
-
-FLAGS = NEXT_FRAME - 1
 
 
 class Work:

@@ -1,8 +1,8 @@
 """Which pages a call covers, and how they fall into runs.
 
 A call covers a *selection* of pages: a range, or scattered ones. It falls into *runs*: single pages, and whole chunks
-of 512 pages whose entries and frames are uniform, so that one word stands for all of a chunk. `ranges.py` applies the
-rules to the words of a run, and does not care which of the two they are.
+of 512 pages whose entries and frames are uniform, so that one word stands for all of a chunk. batches.py and
+effects.py work on the words of a run, and do not care which of the two they are.
 """
 
 from __future__ import annotations

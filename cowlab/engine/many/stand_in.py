@@ -18,7 +18,7 @@ from ..areas import Area
 from ..kinds import Mapping
 from ..rules.page import Page, Tally
 from ..stores import frames as fr
-from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, PRESENT, SWAPPED
+from ..stores.page_table import FLAGS, FRAME_SHIFT, PRESENT, SWAPPED
 
 LOOK = fr.KIND | fr.EXCLUSIVE | fr.CACHED
 """What rules ask of a frame's word, beside the number of mappers: none, one, or more."""
@@ -149,7 +149,7 @@ class StandIn(Page):
     def __init__(
         self, mapping: Mapping, area: Area, look: int, memory: Memory | None = None, around: StandIn | bool = False
     ) -> None:
-        flags = look & NEXT_FRAME - 1
+        flags = look & FLAGS
         word = look >> FRAME_SHIFT & LOOK | (look >> MAPPERS & 3) << fr.COUNT_SHIFT
         swapped = bool(flags & SWAPPED)
         self.mapping, self.area, self.tally = mapping, area, Tally()
@@ -318,4 +318,4 @@ def tried(rule: Callable[..., None], look: int, page: StandIn, *others: StandIn)
     effect = page.effect(other.effect() if other else None)
     if memory.wastes or (effect.taken and memory.frees):  # what is free then depends on the order of the pages
         return None
-    return Decision(effect, effect.entry != look & NEXT_FRAME - 1, memory.touched)
+    return Decision(effect, effect.entry != look & FLAGS, memory.touched)

@@ -18,7 +18,7 @@ from ..areas import Family
 from ..stores.chunks import CHUNK, SHIFT, Table, Words
 from ..stores.frames import Frames
 from ..stores.page_cache import Backing
-from ..stores.page_table import FRAME_SHIFT, NEXT_FRAME, Mask, has_frame, is_swapped
+from ..stores.page_table import FLAGS, FRAME_SHIFT, NEXT_FRAME, Mask, has_frame, is_swapped
 from ..stores.words import arange, cumsum, flatnonzero, repeat
 
 if TYPE_CHECKING:
@@ -204,7 +204,7 @@ def _cut(rows: Words, owner: Words, cuts: Words) -> tuple[Words, Words, Words]:
     position = arange(len(run)) - repeat(cumsum(counts) - counts, counts) + low[run]
     frame = cuts[position]
     length = cuts[np.minimum(position + 1, len(cuts) - 1)] - frame
-    flags = rows[run, 2] & (NEXT_FRAME - 1)
+    flags = rows[run, 2] & FLAGS
     return rows[run, 0] + frame - first[run], owner[run], np.stack([frame, length, flags], axis=1)
 
 

@@ -1,7 +1,7 @@
 """The rules, one page at a time: what the kernel does at a read, a write, a fork, an unmap, a change of protection.
 
-This is the text to read. Each rule gets a `Page` (page.py) and looks at it or acts on it. `Machine(on_write=mine)`
-replaces a rule; a machine with a replaced rule runs page by page. `ranges.py` has the same rules for many pages.
+This is the text to read. Each rule gets a `Page` (page.py) and looks at it or acts on it; where many pages look alike,
+it gets one that stands for them (many/stand_in.py). `Machine(on_write=mine)` replaces a rule.
 """
 
 from __future__ import annotations

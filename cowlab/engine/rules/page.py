@@ -329,7 +329,7 @@ class Page:
 
     @property
     def _behind(self) -> int:
-        """What the file or shared object has for this page; see backing.py."""
+        """What the file or shared object has for this page; see page_cache.py."""
         assert self.backing
         return self.backing.table.at(self.number)
 

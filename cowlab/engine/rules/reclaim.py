@@ -6,7 +6,7 @@ for the next one (mm/vmscan.c; Documentation/admin-guide/mm/multigen_lru.rst). C
 written back first; anonymous and shared pages go to swap, if there is room.
 
 Totals, faults and contents follow Linux; which page goes, and how many at once, is the model's own choice, and
-`Machine(evict_policy=mine)` replaces it (evict.py has some).
+`Machine(evict_policy=mine)` replaces it (replacement.py has some).
 
 >>> import cowlab
 >>> machine = cowlab.Machine(ram="64 MiB", swap="64 MiB")

@@ -33,9 +33,6 @@ MAPPER = 1 << COUNT_SHIFT
 OWNER = (GROUPS - 1) << GROUP_SHIFT | KIND
 """What decides who is charged for a frame, and as what."""
 _LEFT = -MAPPER | CACHED | KIND  # what decides whether an unmapped frame is free: the swap cache keeps its own
-NEW_ANON = MAPPER | DIRTY | EXCLUSIVE | ANON
-"""The word of an anonymous frame as the fault that makes it leaves it, in the root group: mapped once, by its owner."""
-
 POISON = -0x2152411021524111
 """What a freed frame holds on a checked machine (0xDEADBEEFDEADBEEF), so that a dangling use shows."""
 

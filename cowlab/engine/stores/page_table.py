@@ -32,6 +32,9 @@ FRAME_SHIFT = 8
 NEXT_FRAME = 1 << FRAME_SHIFT
 """What is added to an entry to name the frame that follows."""
 
+FLAGS = NEXT_FRAME - 1
+"""The bits of an entry that say how its page is mapped."""
+
 GIB_SHIFT = 18  # pages in a GiB
 
 
