@@ -150,7 +150,7 @@ def _in_a_row(run: Run, entries: Words) -> tuple[int, Where | None, int | None] 
     word = words.item(0)
     if not every(words == word):
         return None
-    return first & FLAGS | int(_look_of_words(words[:1])[0]), frames, word
+    return first & FLAGS | _look_of_word(word), frames, word
 
 
 def look_of(run: Run, entries: Words) -> Words | int:
@@ -168,7 +168,7 @@ def look_of(run: Run, entries: Words) -> Words | int:
     if first & FLAGS and has_frame(flags[:1])[0]:
         words = run.frame_words(run.frames_in(entries))
         if every(words == words.item(0)):
-            return first | int(_look_of_words(words[:1])[0])
+            return first | _look_of_word(words.item(0))
         return _one(flags | _look_of_words(words))
     return first
 
@@ -178,8 +178,13 @@ def _one(looks: Words) -> Words | int:
     return first if every(looks == first) else looks
 
 
+def _look_of_word(word: int) -> int:
+    """The look of a frame with this word."""
+    return (word & LOOK) << FRAME_SHIFT | min(word >> fr.COUNT_SHIFT, 2) << MAPPERS
+
+
 def _look_of_words(words: Words) -> Words:
-    """The look of frames with these words."""
+    """The same for many: numpy takes as long for one word as for a hundred, and most calls have one."""
     looks: Words = (words & LOOK) << FRAME_SHIFT | np.minimum(words >> fr.COUNT_SHIFT, 2) << MAPPERS
     return looks
 

@@ -22,8 +22,8 @@ class Work:
         self.mapping: Mapping = batch.run.mapping
         self.frames: list[Where] = []
 
-    def do(self, tally: Tally, child: Mapping | None = None) -> None:
-        """Do it; `tally` counts what it cost. `child` has the other side of a fork."""
+    def do(self, tally: Tally | None = None, child: Mapping | None = None) -> None:
+        """Do it; `tally` counts what it cost, if anybody asks. `child` has the other side of a fork."""
         effect, run = self.effect, self.run
         if effect.family and self.area.family is None:
             self.mapping.areas.found_family(self.area)
@@ -42,7 +42,8 @@ class Work:
         self._lose_mappers()
         if self.value is not None:
             run.set_values(self.frames[effect.entry >> FRAME_SHIFT], self.value)
-        self._add(tally)
+        if tally is not None:
+            self._add(tally)
 
     # Frames -----------------------------------------------------------------------------------------------------
 

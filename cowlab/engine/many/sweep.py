@@ -32,7 +32,7 @@ def sweep(rule: Callable[..., None], mapping: Mapping, area: Area, start: int, s
             rule(Page(mapping, area, number, Tally()))
         return False
     for batch in batches:
-        Work(batch, area).do(Tally())
+        Work(batch, area).do()
     return all(batch.effect.entry == 0 for batch in batches)
 
 
@@ -42,7 +42,7 @@ def fork(rule: Callable[..., None], mapping: Mapping, area: Area, child: Mapping
     if batches is not None:
         for batch in batches:
             for part in whole_or_pages(batch):
-                Work(part, area).do(Tally(), child)
+                Work(part, area).do(child=child)
         return
     for number in range(area.start, area.stop):
         page = Page(mapping, area, number, Tally())
